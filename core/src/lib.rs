@@ -1,0 +1,2 @@
+//! Strongroom: the backup engine that apps embed.
+#![forbid(unsafe_code)]
