@@ -1,0 +1,3 @@
+//! Pure codecs: bytes to structures and back, without I/O, clock or randomness.
+
+pub(crate) mod entry;

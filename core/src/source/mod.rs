@@ -1,0 +1,75 @@
+//! Where entries come from: the file system, a tar stream, a single reader, or an app's own iterator.
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::format::entry::Entry;
+use crate::problem::Problem;
+use std::io;
+
+/// Something that yields the entries of a backup.
+///
+/// Parents need not come before children, nor need entries be sorted; a source that is sorted by
+/// [`EntryPath`](crate::EntryPath) says so and is then streamed without a sort.
+pub trait EntrySource: Send {
+    /// The next entry or problem, `None` at the end.
+    ///
+    /// # Errors
+    /// Only what makes going on impossible; a path that cannot be read is a [`SourceItem::Problem`].
+    fn next(&mut self, ctx: &Context) -> Result<Option<SourceItem>>;
+
+    /// Whether entries come in ascending order of their paths, each path once.
+    fn is_sorted(&self) -> bool {
+        false
+    }
+}
+
+/// What a source yields.
+#[non_exhaustive]
+pub enum SourceItem {
+    /// An entry, with access to the rest of it.
+    Entry(Entry, Box<dyn EntryHandle>),
+    /// A path that belongs to the backup and cannot be read.
+    Problem(Problem),
+}
+
+/// Access to what a listing leaves out. Used for entries that cannot be taken over from the previous snapshot.
+///
+/// For a regular file the calls come in the order `open`, `read` until 0, `close`; for anything else only
+/// `describe` is called. All on one thread, which need not be the one that listed the entry.
+pub trait EntryHandle: Send {
+    /// Fills in what the listing left out for entries other than regular files: extended attributes, link target.
+    ///
+    /// # Errors
+    /// A problem means the entry is left out of the snapshot.
+    fn describe(&mut self, entry: &mut Entry) -> Result<(), Problem> {
+        let _ = entry;
+        Ok(())
+    }
+
+    /// Opens a regular file and brings its entry up to date with what was opened: metadata, extended
+    /// attributes, size, holes.
+    ///
+    /// # Errors
+    /// A problem means the entry is left out of the snapshot.
+    fn open(&mut self, entry: &mut Entry) -> Result<(), Problem> {
+        let _ = entry;
+        Ok(())
+    }
+
+    /// Reads the next bytes of content, without holes; 0 at the end.
+    ///
+    /// # Errors
+    /// Any; the file is then left out of the snapshot and named in the report.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Ends the reading. A problem returned here is reported, and the entry is kept as it was read.
+    fn close(&mut self, entry: &mut Entry) -> Option<Problem> {
+        let _ = entry;
+        None
+    }
+
+    /// A problem found with the listing that does not keep the entry from being stored (taken once).
+    fn take_problem(&mut self) -> Option<Problem> {
+        None
+    }
+}
