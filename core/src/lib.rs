@@ -8,6 +8,7 @@
 
 mod cancel;
 mod context;
+mod crypto;
 mod error;
 mod format;
 mod id;

@@ -1,3 +1,4 @@
 //! Pure codecs: bytes to structures and back, without I/O, clock or randomness.
 
+pub(crate) mod cbor;
 pub(crate) mod entry;
