@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 #![cfg_attr(not(test), deny(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap))]
 
+mod backend;
 mod cancel;
 mod context;
 mod crypto;
@@ -17,6 +18,7 @@ mod problem;
 mod progress;
 mod source;
 
+pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
 pub use cancel::CancelToken;
 pub use context::{Budget, Context};
 pub use error::{Error, ErrorKind, Result, Retry};

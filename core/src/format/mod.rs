@@ -2,3 +2,4 @@
 
 pub(crate) mod cbor;
 pub(crate) mod entry;
+pub(crate) mod object;

@@ -1,0 +1,210 @@
+//! Objects as files in a folder.
+
+use super::{Backend, Folder, ObjectInfo, ObjectName, check_range};
+use crate::crypto::random;
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::entry::Timestamp;
+use crate::id::hex;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, IoSlice, Write};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A repository's objects as files in a folder: `config`, `keys/…`, `packs/ab/ab…` and so on.
+///
+/// An object is written to a hidden temporary file, flushed to disk, and linked to its name only then, so a crash
+/// or a power cut leaves it whole or absent. Works on any POSIX file system with hard links; where there are none,
+/// it falls back to an exclusive rename.
+#[derive(Debug, Clone)]
+pub struct LocalBackend {
+    root: PathBuf,
+    sync: bool,
+}
+
+const TEMPORARY: &str = ".tmp-";
+
+impl LocalBackend {
+    /// Objects below `root`, which is created with the first of them.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        LocalBackend { root: root.into(), sync: true }
+    }
+
+    /// Whether every object is flushed to disk before it counts as stored (the default). Switching it off trades
+    /// safety against power cuts for speed.
+    #[must_use]
+    pub fn sync(mut self, sync: bool) -> Self {
+        self.sync = sync;
+        self
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn folder_path(&self, name: &ObjectName) -> PathBuf {
+        match name.folder() {
+            Folder::Root => self.root.clone(),
+            // Some file systems slow down with very many files in a folder; packs are what there are many of.
+            Folder::Packs => self.root.join("packs").join(name.file().get(..2).unwrap_or("xx")),
+            folder => self.root.join(folder.name()),
+        }
+    }
+
+    fn path(&self, name: &ObjectName) -> PathBuf {
+        self.folder_path(name).join(name.file())
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        if self.sync { File::open(folder)?.sync_all() } else { Ok(()) }
+    }
+
+    /// Creates a folder and, for durability, flushes each parent that got a new entry.
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent {
+            self.create_folder(parent)?;
+        }
+        match fs::create_dir(folder) {
+            Ok(()) => self.sync_folder(parent.unwrap_or(Path::new("."))),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write_new(&self, name: &ObjectName, parts: &[&[u8]]) -> io::Result<()> {
+        let folder = self.folder_path(name);
+        let unique = random::<8>().map_err(io::Error::other)?;
+        let temporary = folder.join(format!("{TEMPORARY}{}", hex(&unique)));
+        let open = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
+        let mut file = match open() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.create_folder(&folder)?;
+                open()?
+            }
+            opened => opened?,
+        };
+        let result = write_parts(&mut file, parts)
+            .and_then(|()| if self.sync { file.sync_data() } else { Ok(()) })
+            .and_then(|()| publish(&temporary, &folder.join(name.file())));
+        // After a rename it is gone already; after a link or an error it must go.
+        let _ = fs::remove_file(&temporary);
+        result?;
+        self.sync_folder(&folder)
+    }
+}
+
+fn write_parts(file: &mut File, parts: &[&[u8]]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    let mut rest = slices.as_mut_slice();
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match file.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Gives the finished file its name unless the name is taken.
+fn publish(temporary: &Path, path: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        // Old kernels and some network file systems do not know the flag; a hard link is as exclusive.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP) => {
+            fs::hard_link(temporary, path)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Backend for LocalBackend {
+    fn put(&self, name: &ObjectName, parts: &[&[u8]]) -> Result<()> {
+        self.write_new(name, parts)
+            .map_err(|error| Error::io(error, "store an object").object(self.path(name).display()))
+    }
+
+    fn read(&self, name: &ObjectName, range: Range<u64>) -> Result<Vec<u8>> {
+        let failed = |error| Error::io(error, "read an object").object(self.path(name).display());
+        let file = File::open(self.path(name)).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let mut bytes = vec![0; check_range(name, &range, length)?];
+        file.read_exact_at(&mut bytes, range.start).map_err(failed)?;
+        Ok(bytes)
+    }
+
+    fn stat(&self, name: &ObjectName) -> Result<ObjectInfo> {
+        let path = self.path(name);
+        let failed = |error| Error::io(error, "look up an object").object(path.display());
+        let metadata = fs::metadata(&path).map_err(failed)?;
+        let modified = metadata.modified().map_err(failed)?;
+        Ok(ObjectInfo::new(name.clone(), metadata.len(), modified.into()))
+    }
+
+    fn list(&self, folder: Folder, found: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
+        let top = self.root.join(folder.name());
+        if folder != Folder::Packs {
+            return list_files(&top, folder, found);
+        }
+        for shard in read_folder(&top)? {
+            let failed = |error| Error::io(error, "list objects").object(top.display());
+            let shard = shard.map_err(failed)?;
+            if shard.file_type().map_err(failed)?.is_dir() {
+                list_files(&shard.path(), folder, found)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn delete(&self, name: &ObjectName) -> Result<()> {
+        let path = self.path(name);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io(error, "delete an object").object(path.display())),
+        }
+    }
+
+    fn location(&self) -> String {
+        self.root.display().to_string()
+    }
+}
+
+fn read_folder(path: &Path) -> Result<impl Iterator<Item = io::Result<fs::DirEntry>>> {
+    match fs::read_dir(path) {
+        Ok(entries) => Ok(Some(entries).into_iter().flatten()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None.into_iter().flatten()),
+        Err(error) => Err(Error::io(error, "list objects").object(path.display())),
+    }
+}
+
+fn list_files(path: &Path, folder: Folder, found: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
+    let failed = |error| Error::io(error, "list objects").object(path.display());
+    for entry in read_folder(path)? {
+        let entry = entry.map_err(failed)?;
+        let Some(name) = entry.file_name().to_str().and_then(|file| ObjectName::new(folder, file).ok()) else {
+            continue;
+        };
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            // Deleted between listing and look-up.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed(error)),
+        };
+        if metadata.is_file() {
+            let modified = metadata.modified().map(Timestamp::from).map_err(failed)?;
+            found(ObjectInfo::new(name, metadata.len(), modified))?;
+        }
+    }
+    Ok(())
+}
