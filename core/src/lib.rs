@@ -8,6 +8,8 @@
 
 mod backend;
 mod cancel;
+mod chunker;
+mod compress;
 mod context;
 mod crypto;
 mod error;
@@ -20,6 +22,7 @@ mod source;
 
 pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
 pub use cancel::CancelToken;
+pub use chunker::ChunkSizes;
 pub use context::{Budget, Context};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Owner, Run, Timestamp, Xattr};

@@ -2,4 +2,8 @@
 
 pub(crate) mod cbor;
 pub(crate) mod entry;
+pub(crate) mod index;
 pub(crate) mod object;
+pub(crate) mod pack;
+pub(crate) mod segment;
+pub(crate) mod wire;
