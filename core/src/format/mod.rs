@@ -3,6 +3,7 @@
 pub(crate) mod cbor;
 pub(crate) mod entry;
 pub(crate) mod index;
+pub(crate) mod node;
 pub(crate) mod object;
 pub(crate) mod pack;
 pub(crate) mod segment;
