@@ -19,6 +19,7 @@ mod path;
 mod problem;
 mod progress;
 mod source;
+mod store;
 mod tree;
 
 pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};

@@ -4,14 +4,8 @@ use crate::crypto::SecretKey;
 use crate::error::{Result, internal};
 use crate::format::entry::{Content, Entry, EntryKind};
 use crate::format::node::{Child, Totals, encode_inner, encode_leaf};
-use crate::format::pack::Reference;
 use crate::id::BlobId;
-
-/// Takes finished nodes.
-pub(crate) trait NodeSink {
-    /// Stores a node, unless it is there already, and names it.
-    fn store_node(&mut self, bytes: &[u8], references: Vec<Reference>) -> Result<BlobId>;
-}
+use crate::store::blobs::NodeSink;
 
 /// Decides after which entry a node ends: by a keyed hash of the entry's key, within bounds on the node's weight.
 /// A key's hash does not depend on its neighbours, so an edit moves no boundary but those next to it.

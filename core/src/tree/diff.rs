@@ -1,10 +1,10 @@
 //! The difference of two trees, in time proportional to what differs.
 
-use super::read::NodeStore;
 use crate::error::{Result, corrupt};
 use crate::format::entry::Entry;
 use crate::format::node::{Child, Node, Totals};
 use crate::id::BlobId;
+use crate::store::blobs::NodeStore;
 use std::cmp::Ordering;
 
 /// One path that two trees do not agree on.

@@ -7,21 +7,21 @@ mod diff;
 mod read;
 mod runs;
 
-pub(crate) use build::{Boundaries, NodeSink, TreeBuilder};
-pub(crate) use diff::{Change, diff};
-pub(crate) use read::{Cursor, NodeStore, lookup};
+pub(crate) use build::{Boundaries, TreeBuilder};
+pub(crate) use diff::{Change, diff, totals};
+pub(crate) use read::{Cursor, lookup};
 pub(crate) use runs::{RunReader, store_runs};
 
 #[cfg(test)]
 pub(crate) mod testing {
     //! Nodes in memory.
 
-    use super::{NodeSink, NodeStore};
     use crate::crypto::SecretKey;
     use crate::crypto::hash::IdHasher;
     use crate::error::{Error, ErrorKind, Result};
     use crate::format::pack::Reference;
     use crate::id::BlobId;
+    use crate::store::blobs::{NodeSink, NodeStore};
     use std::cell::Cell;
     use std::collections::HashMap;
 

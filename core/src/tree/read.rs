@@ -5,12 +5,7 @@ use crate::format::entry::Entry;
 use crate::format::node::{Child, Node};
 use crate::id::BlobId;
 use crate::path::EntryPath;
-
-/// Gives the bytes of tree blobs.
-pub(crate) trait NodeStore {
-    /// The plaintext of a tree blob, verified against its id.
-    fn load_blob(&self, id: &BlobId) -> Result<Vec<u8>>;
-}
+use crate::store::blobs::NodeStore;
 
 /// Where a child stands in its parent: what its own content must agree with.
 fn load(store: &dyn NodeStore, child: &Child, parent_level: Option<u8>) -> Result<Node> {
@@ -305,7 +300,7 @@ mod tests {
         let other = children[1].id;
         children[0].id = other;
         let (bytes, references) = crate::format::node::encode_inner(level, &children);
-        use super::super::NodeSink;
+        use crate::store::blobs::NodeSink;
         let forged = nodes.store_node(&bytes, references).unwrap();
         let error = Cursor::new(&nodes, forged).next().unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Corrupt);

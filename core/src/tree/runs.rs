@@ -1,10 +1,9 @@
 //! Content of files with very many runs: lists of runs, and lists of lists.
 
-use super::build::NodeSink;
-use super::read::NodeStore;
 use crate::error::{Result, corrupt, internal};
 use crate::format::entry::{Content, Run};
 use crate::format::node::{ListChild, MAX_LEVEL, RunList};
+use crate::store::blobs::{NodeSink, NodeStore};
 
 /// Most runs that stand in the entry itself.
 const INLINE_RUNS: usize = 32;

@@ -1,0 +1,3 @@
+//! Packs, index, sessions, snapshots and keys on a backend.
+
+pub(crate) mod blobs;
