@@ -1,3 +1,71 @@
 //! Packs, index, sessions, snapshots and keys on a backend.
 
 pub(crate) mod blobs;
+pub(crate) mod index;
+pub(crate) mod read;
+pub(crate) mod table;
+mod upload;
+pub(crate) mod write;
+
+use crate::backend::Backend;
+use crate::crypto::SecretKey;
+use crate::crypto::hash::IdHasher;
+use crate::error::{Result, internal};
+use crate::format::config::Config;
+use crate::id::SessionId;
+use index::Index;
+use keys::Keys;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// An opened repository, below the operations.
+pub(crate) struct Store {
+    backend: Arc<dyn Backend>,
+    keys: Keys,
+    config: Config,
+    hasher: Option<IdHasher>,
+    index: Index,
+    session_keys: Mutex<HashMap<SessionId, SecretKey>>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("location", &self.backend.location()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    pub(crate) fn new(backend: Arc<dyn Backend>, config: Config, keys: Keys) -> Self {
+        let hasher = keys.id_key().ok().map(IdHasher::new);
+        Store { backend, keys, config, hasher, index: Index::default(), session_keys: Mutex::default() }
+    }
+
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        self.backend.as_ref()
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Computes ids. Forbidden to maintainers, who do not hold the id key.
+    pub(crate) fn hasher(&self) -> Result<&IdHasher> {
+        match &self.hasher {
+            Some(hasher) => Ok(hasher),
+            None => Err(self.keys.id_key().err().unwrap_or_else(|| internal("compute an id", "there is no id key"))),
+        }
+    }
+
+    fn session_keys(&self) -> Result<MutexGuard<'_, HashMap<SessionId, SecretKey>>> {
+        self.session_keys.lock().map_err(|_| internal("open a session key", "a thread panicked while holding the keys"))
+    }
+}

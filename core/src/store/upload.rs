@@ -1,0 +1,230 @@
+//! Sending finished packs to storage beside the work that makes them, and publishing the index of what arrived.
+
+use super::Store;
+use crate::backend::{Folder, ObjectName};
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result, internal};
+use crate::format::index::IndexObject;
+use crate::format::pack::{IndexedPack, PackContents};
+use crate::id::PackId;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Packs between two index objects: what a crash loses of the index can be found again in the packs, but then they
+/// have to be looked at.
+const PACKS_PER_INDEX: usize = 8;
+
+/// How long a wait goes without looking for cancellation.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// A pack that is ready to be sent.
+#[derive(Debug)]
+pub(crate) struct FinishedPack {
+    pub(crate) id: PackId,
+    pub(crate) parts: Vec<Vec<u8>>,
+    pub(crate) contents: PackContents,
+}
+
+/// One thread that sends packs, with room for one pack waiting.
+#[derive(Debug)]
+pub(crate) struct Uploader {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Arc<Store>,
+    ctx: Context,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    waiting: Option<FinishedPack>,
+    busy: bool,
+    closed: bool,
+    /// Asks for an index object of everything sent so far.
+    publish: bool,
+    error: Option<Error>,
+    failed: bool,
+    sent_packs: u64,
+    sent_bytes: u64,
+    unpublished: Vec<IndexedPack>,
+}
+
+impl Uploader {
+    pub(crate) fn start(store: Arc<Store>, ctx: &Context) -> Result<Self> {
+        let shared =
+            Arc::new(Shared { store, ctx: ctx.clone(), state: Mutex::default(), changed: Condvar::new() });
+        let worker = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("strongroom-upload".to_owned())
+            .spawn(move || worker.work())
+            .map_err(|error| Error::io(error, "start the upload thread"))?;
+        Ok(Uploader { shared, thread: Some(thread) })
+    }
+
+    /// Hands a pack over; waits while another one is waiting.
+    pub(crate) fn send(&self, pack: FinishedPack) -> Result<()> {
+        let mut state = self.shared.wait_until(|state| state.waiting.is_none())?;
+        state.waiting = Some(pack);
+        self.shared.changed.notify_all();
+        Ok(())
+    }
+
+    /// Waits until everything handed over is stored and listed in an index object.
+    pub(crate) fn flush(&self) -> Result<()> {
+        {
+            let mut state = self.shared.lock()?;
+            state.publish = true;
+            self.shared.changed.notify_all();
+        }
+        let done = |state: &State| state.waiting.is_none() && !state.busy && !state.publish;
+        self.shared.wait_until(done).map(drop)
+    }
+
+    /// Packs and bytes stored so far.
+    pub(crate) fn sent(&self) -> Result<(u64, u64)> {
+        let state = self.shared.lock()?;
+        Ok((state.sent_packs, state.sent_bytes))
+    }
+
+    /// The error that ended the sending, if one did.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.shared.lock()?.check()
+    }
+}
+
+impl Drop for Uploader {
+    fn drop(&mut self) {
+        if let Ok(mut state) = self.shared.state.lock() {
+            state.closed = true;
+        }
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl State {
+    /// The first caller gets the error itself, later ones learn that there was one.
+    fn check(&mut self) -> Result<()> {
+        match self.error.take() {
+            Some(error) => Err(error),
+            None if self.failed => Err(Error::new(ErrorKind::Io, "store a pack").detail("storing an earlier pack failed")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> Result<MutexGuard<'_, State>> {
+        self.state.lock().map_err(|_| internal("store a pack", "a thread panicked while holding the queue"))
+    }
+
+    fn wait_until(&self, ready: impl Fn(&State) -> bool) -> Result<MutexGuard<'_, State>> {
+        let mut state = self.lock()?;
+        loop {
+            self.ctx.check("store a pack")?;
+            state.check()?;
+            if ready(&state) {
+                return Ok(state);
+            }
+            state = self
+                .changed
+                .wait_timeout(state, PATIENCE)
+                .map_err(|_| internal("store a pack", "a thread panicked while holding the queue"))?
+                .0;
+        }
+    }
+
+    fn work(&self) {
+        while let Ok(mut state) = self.lock() {
+            if let Some(pack) = state.waiting.take() {
+                state.busy = true;
+                drop(state);
+                self.changed.notify_all();
+                let result = self.store_pack(pack);
+                self.finish(result);
+            } else if state.publish {
+                drop(state);
+                let result = self.publish();
+                if let Ok(mut state) = self.lock() {
+                    state.publish = false;
+                }
+                self.finish(result);
+            } else if state.closed {
+                break;
+            } else {
+                // A closed channel wakes this up; the timeout only guards against a missed wake-up.
+                let _ = self.changed.wait_timeout(state, Duration::from_secs(1));
+            }
+        }
+    }
+
+    fn finish(&self, result: Result<()>) {
+        if let Ok(mut state) = self.lock() {
+            state.busy = false;
+            if let Err(error) = result {
+                state.error = Some(error);
+                state.failed = true;
+                state.waiting = None;
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    fn store_pack(&self, pack: FinishedPack) -> Result<()> {
+        if self.lock()?.failed {
+            return Ok(());
+        }
+        self.ctx.check("store a pack")?;
+        let begin = Instant::now();
+        let length: u64 = pack.parts.iter().map(|part| part.len() as u64).sum();
+        let parts: Vec<&[u8]> = pack.parts.iter().map(Vec::as_slice).collect();
+        match self.store.backend().put(&ObjectName::of(Folder::Packs, pack.id), &parts) {
+            // The name is the hash of the content: it is this very pack, from a try whose answer was lost.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            result => result?,
+        }
+        drop(parts);
+        drop(pack.parts);
+        let full = {
+            let mut state = self.lock()?;
+            state.sent_packs += 1;
+            state.sent_bytes += length;
+            state.unpublished.push(IndexedPack { id: pack.id, length, contents: pack.contents });
+            state.unpublished.len() >= PACKS_PER_INDEX
+        };
+        if full {
+            self.publish()?;
+        }
+        self.throttle(begin, length)
+    }
+
+    /// Waits as long as the pack should have taken at the rate that is allowed.
+    fn throttle(&self, begin: Instant, length: u64) -> Result<()> {
+        let Some(rate) = self.ctx.limits().upload_rate.filter(|rate| *rate > 0) else { return Ok(()) };
+        #[allow(clippy::cast_precision_loss)] // a rate need not be exact to the byte
+        let due = begin + Duration::from_secs_f64((length as f64 / rate as f64).min(86_400.0));
+        while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            self.ctx.check("store a pack")?;
+            std::thread::sleep(left.min(PATIENCE));
+        }
+        Ok(())
+    }
+
+    fn publish(&self) -> Result<()> {
+        let packs = std::mem::take(&mut self.lock()?.unpublished);
+        if packs.is_empty() {
+            return Ok(());
+        }
+        let object = IndexObject { supersedes: Vec::new(), packs };
+        let id = super::index::write(self.store.backend(), self.store.keys(), &object)?;
+        self.store.index().add(id, &object.packs)
+    }
+}
