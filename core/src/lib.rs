@@ -32,4 +32,4 @@ pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, Segment
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
-pub use source::{EntryHandle, EntrySource, SourceItem};
+pub use source::{EntryHandle, EntrySource, FileSource, SourceItem};

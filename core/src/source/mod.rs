@@ -1,5 +1,9 @@
 //! Where entries come from: the file system, a tar stream, a single reader, or an app's own iterator.
 
+mod files;
+
+pub use files::FileSource;
+
 use crate::context::Context;
 use crate::error::Result;
 use crate::format::entry::Entry;
@@ -19,6 +23,14 @@ pub trait EntrySource: Send {
 
     /// Whether entries come in ascending order of their paths, each path once.
     fn is_sorted(&self) -> bool {
+        false
+    }
+
+    /// Whether the handle of an entry still works after the next entry was asked for.
+    ///
+    /// Unless a source says so here, an entry's handle is used and dropped before `next` is called again: the
+    /// bytes of a stream come one file after the other. What was not read by then is skipped.
+    fn handles_keep(&self) -> bool {
         false
     }
 }
