@@ -1,2 +1,110 @@
-//! Placeholder entry point.
-fn main() {}
+//! `cargo xtask`: the one door to every check of the workspace, for people and for CI alike.
+
+mod commands;
+mod layers;
+mod links;
+mod lint;
+mod process;
+mod python;
+mod reader;
+mod report;
+mod rust_tests;
+mod tests;
+mod workspace;
+
+use anyhow::{Result, bail};
+use report::Report;
+use std::process::ExitCode;
+use workspace::Workspace;
+
+const HELP: &str = "\
+The one door to every check of the workspace.
+
+cargo xtask test [--all] [--quiet] [STEP...]
+    Runs every test there is, or only the named steps: layers, links, rust, reader. A tool that this
+    machine lacks skips the tests that need it, by name; with --all its absence is a failure.
+    --quiet leaves the lines of passing tests out.
+cargo xtask lint [--all] [CHECK...]
+    Formatting, clippy, documentation, dependencies: fmt, clippy, doc, bans, licenses, sources,
+    advisories.
+cargo xtask layers
+    The import layers of core alone.
+cargo xtask bench [ARGUMENT...]
+    The benchmarks, in the release profile; arguments go to the benchmark program.
+cargo xtask quickstart [ARGUMENT...]
+    Builds the `strongroom` command and runs its quickstart.
+cargo xtask gen
+    Writes the checked-in files that are generated.
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let mut arguments = std::env::args().skip(1);
+    let Some(command) = arguments.next() else {
+        print!("{HELP}");
+        return Ok(ExitCode::FAILURE);
+    };
+    let arguments: Vec<String> = arguments.collect();
+    if matches!(command.as_str(), "help" | "--help" | "-h") {
+        print!("{HELP}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let workspace = Workspace::find()?;
+    match command.as_str() {
+        "test" => finish(tests::run(&workspace, &Options::parse(arguments, tests::STEPS)?)),
+        "lint" => finish(lint::run(&workspace, &Options::parse(arguments, lint::CHECKS)?)),
+        "layers" => {
+            let mut options = Options::parse(arguments, &[])?;
+            options.only.push("layers".to_owned());
+            finish(tests::run(&workspace, &options))
+        }
+        "bench" => commands::bench(&workspace, &arguments),
+        "quickstart" => commands::quickstart(&workspace, &arguments),
+        "gen" => commands::generate(&workspace),
+        other => bail!("there is no command `{other}`; `cargo xtask help` lists them"),
+    }
+}
+
+fn finish(report: Report) -> Result<ExitCode> {
+    report.print();
+    Ok(if report.failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What `test` and `lint` are asked to do.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// A missing tool is a failure instead of a named skip.
+    pub(crate) all: bool,
+    /// The lines of passing tests are left out.
+    pub(crate) quiet: bool,
+    only: Vec<String>,
+}
+
+impl Options {
+    fn parse(arguments: Vec<String>, known: &[&str]) -> Result<Self> {
+        let mut options = Self::default();
+        for argument in arguments {
+            match argument.as_str() {
+                "--all" => options.all = true,
+                "--quiet" | "-q" => options.quiet = true,
+                name if known.contains(&name) => options.only.push(argument),
+                other => bail!("`{other}` is unknown here; `cargo xtask help` says what is"),
+            }
+        }
+        Ok(options)
+    }
+
+    /// Whether the step of this name was asked for, by name or by naming none.
+    pub(crate) fn wants(&self, step: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == step)
+    }
+}

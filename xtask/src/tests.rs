@@ -1,0 +1,26 @@
+//! `cargo xtask test`.
+
+use crate::report::Report;
+use crate::workspace::Workspace;
+use crate::{Options, layers, links, reader, rust_tests};
+
+/// The steps, in the order they run: what is quick to say no comes first.
+pub(crate) const STEPS: &[&str] = &["layers", "links", "rust", "reader"];
+
+/// Runs the steps that were asked for.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Report {
+    let mut report = Report::default();
+    for &step in STEPS {
+        if !options.wants(step) {
+            continue;
+        }
+        report.step(step, || match step {
+            "layers" => layers::run(workspace),
+            "links" => links::run(workspace),
+            "rust" => rust_tests::run(workspace, options),
+            "reader" => reader::run(workspace, options),
+            other => anyhow::bail!("the step {other} is listed but not known"),
+        });
+    }
+    report
+}
