@@ -1,0 +1,92 @@
+//! The snapshot that an incremental backup builds on.
+
+use crate::error::{ErrorKind, Result};
+use crate::format::entry::{Content, Entry, Timestamp};
+use crate::id::{BlobId, SegmentId};
+use crate::path::EntryPath;
+use crate::store::Store;
+use crate::store::read::StoreReader;
+use crate::tree::Cursor;
+use std::collections::HashSet;
+
+/// A tree to compare with, and when the backup that made it began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Base {
+    pub(crate) root: BlobId,
+    pub(crate) began: Timestamp,
+}
+
+/// Walks the trees of earlier backups beside the source.
+pub(crate) struct Previous<'a> {
+    /// The newest first.
+    cursors: Vec<(Cursor<'a>, Timestamp)>,
+    sorted: bool,
+    store: &'a Store,
+    /// Segments known to be in the index.
+    present: HashSet<SegmentId>,
+}
+
+/// Above this many, the set of segments known to be present starts anew.
+const MAX_PRESENT: usize = 4096;
+
+impl<'a> Previous<'a> {
+    /// `sorted` says that paths will be asked for in ascending order.
+    pub(crate) fn new(reader: &'a StoreReader, bases: &[Base], sorted: bool) -> Self {
+        let cursors = bases.iter().map(|base| (Cursor::new(reader, base.root), base.began)).collect();
+        Previous { cursors, sorted, store: reader.store(), present: HashSet::new() }
+    }
+
+    /// The entry at `path`, and when the backup that holds it began. Damage to an earlier tree costs only speed:
+    /// what cannot be found there counts as new.
+    pub(crate) fn find(&mut self, path: &EntryPath) -> Result<Option<(Entry, Timestamp)>> {
+        for (cursor, began) in &mut self.cursors {
+            if !self.sorted {
+                cursor.seek(path.key());
+            }
+            loop {
+                match cursor.peek() {
+                    Ok(Some(entry)) if entry.path < *path => cursor.advance(),
+                    Ok(Some(entry)) if entry.path == *path => return Ok(Some((entry.clone(), *began))),
+                    Ok(_) => break,
+                    Err(error) if is_damage(error.kind()) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the repository still has what an entry of an earlier snapshot refers to.
+    pub(crate) fn has_content(&mut self, entry: &Entry) -> Result<bool> {
+        match &entry.content {
+            Content::Empty | Content::Inline(_) => Ok(true),
+            Content::Runs(runs) => {
+                for run in runs {
+                    if !self.has_segment(&run.segment)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Content::List { id, .. } => Ok(self.store.index().blob_segment(id)?.is_some()),
+        }
+    }
+
+    fn has_segment(&mut self, id: &SegmentId) -> Result<bool> {
+        if self.present.contains(id) {
+            return Ok(true);
+        }
+        let present = self.store.index().has_segment(id)?;
+        if present {
+            if self.present.len() >= MAX_PRESENT {
+                self.present.clear();
+            }
+            self.present.insert(*id);
+        }
+        Ok(present)
+    }
+}
+
+fn is_damage(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Corrupt | ErrorKind::NotFound | ErrorKind::Unsupported)
+}
