@@ -2,7 +2,6 @@
 //! Deduplication Based Storage Systems", 2020) with a gear table that only holders of the chunker key know, so
 //! that chunk lengths do not give known files away.
 
-use crate::crypto::SecretKey;
 use fastcdc::v2020::{Normalization, cut_gear, select_masks};
 use std::fmt;
 use zeroize::Zeroize;
@@ -57,9 +56,9 @@ impl Drop for Chunker {
 }
 
 impl Chunker {
-    pub(crate) fn new(chunker_key: &SecretKey, sizes: ChunkSizes) -> Self {
+    pub(crate) fn new(chunker_key: &[u8; 32], sizes: ChunkSizes) -> Self {
         let mut table = blake3::Hasher::new_derive_key("strongroom format 1 gear table");
-        table.update(chunker_key.expose());
+        table.update(chunker_key);
         let mut bytes = [0; 256 * 8];
         table.finalize_xof().fill(&mut bytes);
         let mut gear = Box::new([0; 256]);
@@ -121,7 +120,7 @@ mod tests {
     }
 
     fn small(key: u8) -> Chunker {
-        Chunker::new(&SecretKey::from_bytes([key; 32]), ChunkSizes::new(1024, 4096, 16384))
+        Chunker::new(&[key; 32], ChunkSizes::new(1024, 4096, 16384))
     }
 
     proptest! {

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap))]
 
 mod backend;
+mod backup;
 mod cancel;
 mod chunker;
 mod compress;
@@ -18,18 +19,27 @@ mod id;
 mod path;
 mod problem;
 mod progress;
+mod report;
 mod source;
 mod store;
 mod tree;
 
 pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
+pub use backup::ChangeDetection;
 pub use cancel::CancelToken;
 pub use chunker::ChunkSizes;
 pub use context::{Budget, Context};
+pub use crypto::password::Cost;
+pub use crypto::recovery::RecoveryCode;
 pub use error::{Error, ErrorKind, Result, Retry};
+pub use format::bundle::Role;
+pub use format::device::{DeviceKey, DeviceRequest};
 pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Owner, Run, Timestamp, Xattr};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
+pub use report::Outcome;
 pub use source::{EntryHandle, EntrySource, FileSource, SourceItem};
+pub use store::devices::DeviceInfo;
+pub use store::keys::Secret;

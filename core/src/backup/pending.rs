@@ -3,8 +3,8 @@
 use super::content::Stored;
 use crate::error::Result;
 use crate::format::entry::Entry;
-use crate::id::BlobId;
 use crate::format::node::Totals;
+use crate::id::BlobId;
 use crate::store::write::BlobWriter;
 use crate::tree::{Boundaries, TreeBuilder, store_runs};
 use std::collections::VecDeque;

@@ -1,10 +1,17 @@
 //! Pure codecs: bytes to structures and back, without I/O, clock or randomness.
 
+pub(crate) mod bundle;
 pub(crate) mod cbor;
+pub(crate) mod config;
+pub(crate) mod device;
 pub(crate) mod entry;
 pub(crate) mod index;
+pub(crate) mod label;
 pub(crate) mod node;
 pub(crate) mod object;
 pub(crate) mod pack;
+pub(crate) mod secret;
 pub(crate) mod segment;
+pub(crate) mod signed;
+pub(crate) mod slot;
 pub(crate) mod wire;

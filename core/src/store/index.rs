@@ -29,7 +29,8 @@ const MAX_TABLES: usize = 8;
 
 impl Index {
     fn tables(&self) -> Result<Arc<Vec<SharedTable>>> {
-        let state = self.state.read().map_err(|_| internal("search the index", "a thread panicked while holding it"))?;
+        let state =
+            self.state.read().map_err(|_| internal("search the index", "a thread panicked while holding it"))?;
         Ok(Arc::clone(&state.tables))
     }
 
@@ -132,7 +133,12 @@ impl Index {
 
     /// Reads index objects that appeared since the last call. Objects that cannot be read are returned with the
     /// reason; the blobs they alone list count as absent.
-    pub(crate) fn refresh(&self, backend: &dyn Backend, keys: &Keys, ctx: &Context) -> Result<Vec<(ObjectName, Error)>> {
+    pub(crate) fn refresh(
+        &self,
+        backend: &dyn Backend,
+        keys: &Keys,
+        ctx: &Context,
+    ) -> Result<Vec<(ObjectName, Error)>> {
         let mut listed: Vec<(IndexId, u64)> = Vec::new();
         let mut rejected = Vec::new();
         backend.list(Folder::Index, &mut |info| {
@@ -212,13 +218,13 @@ pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName, length
     let bytes = backend.read(name, 0..length)?;
     let epoch = IndexObject::epoch(&bytes).map_err(|error| error.or_object(name))?;
     let epoch = keys.epoch(epoch).map_err(|error| error.or_object(name))?;
-    IndexObject::open(&bytes, &keys.repository(), epoch.index()).map_err(|error| error.or_object(name))
+    IndexObject::open(&bytes, &keys.repository, &epoch.index_object).map_err(|error| error.or_object(name))
 }
 
 /// Writes an index object for these packs.
 pub(crate) fn write(backend: &dyn Backend, keys: &Keys, object: &IndexObject) -> Result<IndexId> {
     let epoch = keys.current()?;
-    let bytes = object.seal(&keys.repository(), epoch.number(), epoch.index())?;
+    let bytes = object.seal(&keys.repository, epoch.epoch, &epoch.index_object)?;
     let id = IndexId::from_bytes(crate::crypto::hash::name(&bytes));
     backend.put(&ObjectName::of(Folder::Index, id), &[&bytes])?;
     Ok(id)

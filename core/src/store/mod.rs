@@ -1,23 +1,27 @@
 //! Packs, index, sessions, snapshots and keys on a backend.
 
 pub(crate) mod blobs;
+pub(crate) mod devices;
 pub(crate) mod index;
+pub(crate) mod keys;
 pub(crate) mod read;
 pub(crate) mod table;
 mod upload;
 pub(crate) mod write;
 
-use crate::backend::Backend;
+use crate::backend::{Backend, ObjectName};
 use crate::crypto::SecretKey;
 use crate::crypto::hash::IdHasher;
-use crate::error::{Result, internal};
+use crate::error::{Result, corrupt, internal};
 use crate::format::config::Config;
+use crate::format::entry::Timestamp;
 use crate::id::SessionId;
 use index::Index;
 use keys::Keys;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
 
 /// An opened repository, below the operations.
 pub(crate) struct Store {
@@ -68,4 +72,24 @@ impl Store {
     fn session_keys(&self) -> Result<MutexGuard<'_, HashMap<SessionId, SecretKey>>> {
         self.session_keys.lock().map_err(|_| internal("open a session key", "a thread panicked while holding the keys"))
     }
+}
+
+/// Reads a whole object that is at most `cap` bytes long; its length is asked for before anything is allocated.
+pub(crate) fn read_small(backend: &dyn Backend, name: &ObjectName, cap: u64) -> Result<Vec<u8>> {
+    let operation = "read an object";
+    let length = backend.stat(name)?.length;
+    if length > cap {
+        let detail = format!("it is {length} bytes long; objects of its kind have at most {cap}");
+        return Err(corrupt(operation, detail).object(name));
+    }
+    let bytes = backend.read(name, 0..length)?;
+    if bytes.len() as u64 != length {
+        return Err(corrupt(operation, "the storage returned another length than it said").object(name));
+    }
+    Ok(bytes)
+}
+
+/// The time by this machine's clock, in unix seconds. Only claims are made from it, no decisions.
+pub(crate) fn now() -> i64 {
+    Timestamp::from(SystemTime::now()).seconds
 }

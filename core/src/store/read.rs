@@ -103,9 +103,8 @@ impl SegmentStore for StoreReader {
 
 impl NodeStore for StoreReader {
     fn load_blob(&self, id: &BlobId) -> Result<Vec<u8>> {
-        let missing = || {
-            Error::new(ErrorKind::NotFound, "read a tree node").object(id).detail("no pack in the index holds it")
-        };
+        let missing =
+            || Error::new(ErrorKind::NotFound, "read a tree node").object(id).detail("no pack in the index holds it");
         let (place, position) = self.store.index().blob(id)?.ok_or_else(missing)?;
         if place.header.kind != BlobKind::Tree {
             return Err(corrupt("read a tree node", "the index lists it as file content").object(id));
@@ -127,7 +126,7 @@ impl Store {
         let key = self.session_key(place)?;
         let end = place.offset.saturating_add(u64::from(place.header.stored_length));
         let mut sealed = self.backend().read(&name, place.offset..end)?;
-        Segment::open(&place.header, &self.keys().repository(), &key, self.hasher()?, &mut sealed)
+        Segment::open(&place.header, &self.keys().repository, &key, self.hasher()?, &mut sealed)
             .map_err(|error| error.object(format!("{name}, segment {}", place.header.id.short())))
     }
 
@@ -140,18 +139,21 @@ impl Store {
         let name = ObjectName::of(Folder::Packs, place.pack);
         let header = self.pack_header(&name, place.offset)?;
         let entry = header.sessions.iter().find(|entry| entry.session == session);
-        let entry =
-            entry.ok_or_else(|| corrupt("read a pack's header", "the session of a segment is not listed").object(&name))?;
-        let repository = self.keys().repository();
+        let entry = entry
+            .ok_or_else(|| corrupt("read a pack's header", "the session of a segment is not listed").object(&name))?;
+        let repository = self.keys().repository;
         let epoch = self.keys().epoch(entry.epoch)?;
-        let key = entry.open(&repository, epoch.data_private()?).map_err(|error| error.or_object(&name))?;
+        let private = epoch.data_private.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Forbidden, "read content").detail("this needs a reader's or owner's key")
+        })?;
+        let key = entry.open(&repository, private).map_err(|error| error.or_object(&name))?;
         self.session_keys()?.insert(session, key.clone());
         Ok(key)
     }
 
     /// Reads the header of a pack whose segments begin at `end` or before.
     pub(crate) fn pack_header(&self, name: &ObjectName, end: u64) -> Result<PackHeader> {
-        let repository = self.keys().repository();
+        let repository = self.keys().repository;
         // Most packs hold the segments of one session; its key comes with the first read.
         let usual = (FIXED_HEADER + SESSION_ENTRY) as u64;
         let mut bytes = self.backend().read(name, 0..usual.min(end))?;

@@ -200,9 +200,8 @@ impl Table {
             offset = count.checked_mul(width as u64).and_then(|bytes| offset.checked_add(bytes))?;
             Some((begin, count))
         };
-        let sections = (|| {
-            Some((next(fields.take(), BLOB)?, next(fields.take(), SEGMENT)?, next(fields.take(), PACK)?))
-        })();
+        let sections =
+            (|| Some((next(fields.take(), BLOB)?, next(fields.take(), SEGMENT)?, next(fields.take(), PACK)?)))();
         let Some((blobs, segments, packs)) = sections else {
             return Err(corrupt("open the local index", "its counts are impossible"));
         };
@@ -350,8 +349,7 @@ fn image(packs: &[IndexedPack]) -> Result<Vec<u8>> {
 /// The bytes of a table; everything sorted by id.
 fn image_of(blobs: &[(BlobId, u32, u32)], segments: &[SegmentPlace], packs: &[(PackId, u64)]) -> Result<Vec<u8>> {
     let too_many = || internal("build the index", "a table has more than 2^32 records");
-    let mut image =
-        Vec::with_capacity(HEADER + blobs.len() * BLOB + segments.len() * SEGMENT + packs.len() * PACK);
+    let mut image = Vec::with_capacity(HEADER + blobs.len() * BLOB + segments.len() * SEGMENT + packs.len() * PACK);
     image.extend_from_slice(&MAGIC);
     for count in [blobs.len(), segments.len(), packs.len()] {
         image.extend_from_slice(&u64::from(u32::try_from(count).map_err(|_| too_many())?).to_le_bytes());

@@ -57,8 +57,7 @@ struct State {
 
 impl Uploader {
     pub(crate) fn start(store: Arc<Store>, ctx: &Context) -> Result<Self> {
-        let shared =
-            Arc::new(Shared { store, ctx: ctx.clone(), state: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared { store, ctx: ctx.clone(), state: Mutex::default(), changed: Condvar::new() });
         let worker = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("strongroom-upload".to_owned())
@@ -115,7 +114,9 @@ impl State {
     fn check(&mut self) -> Result<()> {
         match self.error.take() {
             Some(error) => Err(error),
-            None if self.failed => Err(Error::new(ErrorKind::Io, "store a pack").detail("storing an earlier pack failed")),
+            None if self.failed => {
+                Err(Error::new(ErrorKind::Io, "store a pack").detail("storing an earlier pack failed"))
+            }
             None => Ok(()),
         }
     }

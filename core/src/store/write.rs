@@ -126,19 +126,28 @@ struct Packer {
 
 impl BlobWriter {
     /// A writer with a session of its own. `level` is zstd's.
-    pub(crate) fn new(store: &Arc<Store>, session: SessionId, level: i32, ctx: &Context, pool: Arc<rayon::ThreadPool>) -> Result<Self> {
+    pub(crate) fn new(
+        store: &Arc<Store>,
+        session: SessionId,
+        level: i32,
+        ctx: &Context,
+        pool: Arc<rayon::ThreadPool>,
+    ) -> Result<Self> {
         let keys = store.keys();
         let epoch = keys.current()?;
         let key = SecretKey::random()?;
-        let repository = keys.repository();
-        let entry = SessionEntry::seal(&repository, session, epoch.number(), &key, epoch.data_public()?)?;
-        let header = PackHeader { repository, epoch: epoch.number(), sessions: vec![entry] }.encode()?;
+        let repository = keys.repository;
+        let readers = epoch.data_public.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Forbidden, "back up").detail("this needs a writer's, reader's or owner's key")
+        })?;
+        let entry = SessionEntry::seal(&repository, session, epoch.epoch, &key, readers)?;
+        let header = PackHeader { repository, epoch: epoch.epoch, sessions: vec![entry] }.encode()?;
         let shared = Shared {
             hasher: store.hasher()?.clone(),
             session,
             key,
             compressor: Compressor::new(level),
-            packer: Mutex::new(Packer::new(header, u64::from(store.config().pack_size))),
+            packer: Mutex::new(Packer::new(header, u64::from(store.config().sizes.pack))),
             uploader: Uploader::start(Arc::clone(store), ctx)?,
             outstanding: Mutex::new(0),
             finished: Condvar::new(),
@@ -158,7 +167,7 @@ impl BlobWriter {
             segments: Vec::new(),
             next_sequence: 0,
             max_outstanding: threads + 2,
-            segment_size: usize::try_from(store.config().segment_size).unwrap_or(1 << 20),
+            segment_size: usize::try_from(store.config().sizes.segment).unwrap_or(1 << 20),
             new_data: 0,
             new_blobs: 0,
         })
@@ -370,7 +379,7 @@ impl Shared {
     ) -> Result<()> {
         self.ctx.check("store blobs")?;
         let (raw, blobs) = builder.finish();
-        let repository = self.store.keys().repository();
+        let repository = self.store.keys().repository;
         let place = SegmentPlace { repository: &repository, session: &self.session, counter: sequence, kind };
         let mut sealed = Vec::new();
         let header = segment::seal(&raw, &blobs, place, &self.key, &self.compressor, &self.hasher, &mut sealed)?;
@@ -461,7 +470,7 @@ impl Packer {
             fill_random(&mut padding)?;
         }
         let epoch = shared.store.keys().current()?;
-        let keys = PackKeys { footer: epoch.footer(), trailer: epoch.trailer() };
+        let keys = PackKeys { footer: &epoch.footer, trailer: &epoch.trailer };
         let (footer, trailer) = seal_footer(keys, &self.header, &contents, &references, padding.len() as u64)?;
         for part in [padding, footer, trailer] {
             self.hasher.update(&part);

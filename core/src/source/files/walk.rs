@@ -52,7 +52,9 @@ struct Frame {
 
 enum Inside {
     /// Still to be listed, and whether a marker in it counts.
-    Unlisted { markers: bool },
+    Unlisted {
+        markers: bool,
+    },
     Listed(Names),
     /// Only these: the way to the given paths.
     Planned(std::vec::IntoIter<Node>),

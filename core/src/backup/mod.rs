@@ -1,0 +1,282 @@
+//! Backup: entries of a source in, a tree of them out.
+
+mod change;
+mod content;
+mod options;
+mod pending;
+mod previous;
+mod unsorted;
+
+pub use change::ChangeDetection;
+pub use options::{BackupOptions, Parent};
+pub(crate) use previous::Base;
+
+use crate::chunker::{ChunkSizes, Chunker};
+use crate::context::Context;
+use crate::error::Result;
+use crate::format::entry::{Content, Entry, EntryKind, HardLink, Hole, Xattr};
+use crate::format::node::Totals;
+use crate::id::BlobId;
+use crate::problem::{Problem, ProblemReason};
+use crate::progress::Meter;
+use crate::report::Problems;
+use crate::source::{EntryHandle, EntrySource, SourceItem};
+use crate::store::read::StoreReader;
+use crate::store::write::BlobWriter;
+use crate::tree::Boundaries;
+use content::{ContentReader, Failure, Stored};
+use pending::PendingTree;
+use previous::Previous;
+use std::collections::HashMap;
+use unsorted::Unsorted;
+
+/// What a backup made of a source.
+#[derive(Debug)]
+pub(crate) struct BackedUp {
+    pub(crate) root: BlobId,
+    pub(crate) totals: Totals,
+    pub(crate) directories: u64,
+    /// Entries taken over from the previous snapshot without reading them.
+    pub(crate) unchanged: u64,
+    pub(crate) problems: Problems,
+    /// Whether the source was read to its end.
+    pub(crate) finished: bool,
+}
+
+/// Reads `source` to its end, or until the work is to be suspended, and stores what it yields.
+///
+/// To be called on a thread of the writer's pool, which it shares work with.
+pub(crate) fn run(
+    source: &mut dyn EntrySource,
+    writer: &mut BlobWriter,
+    reader: &StoreReader,
+    bases: &[Base],
+    changes: ChangeDetection,
+    meter: &Meter,
+    ctx: &Context,
+) -> Result<BackedUp> {
+    let store = reader.store();
+    let sizes = &store.config().sizes;
+    let chunker = Chunker::new(
+        store.keys().chunker_key()?.expose(),
+        ChunkSizes::new(sizes.chunk_min, sizes.chunk_avg, sizes.chunk_max),
+    );
+    let boundaries = Boundaries::new(store.keys().id_key()?, sizes.node);
+    let mut backup = Backup {
+        content: ContentReader::new(chunker, sizes.inline),
+        previous: Previous::new(reader, bases, source.is_sorted()),
+        changes,
+        hard_links: HashMap::new(),
+        problems: Problems::default(),
+        directories: 0,
+        unchanged: 0,
+        meter,
+        ctx,
+    };
+    let mut tree = PendingTree::new(boundaries);
+    let finished = if source.is_sorted() {
+        backup.sorted(source, writer, &mut tree)?
+    } else {
+        backup.unsorted(source, writer, &mut tree)?
+    };
+    let (root, totals) = tree.root(writer)?;
+    Ok(BackedUp {
+        root,
+        totals,
+        directories: backup.directories,
+        unchanged: backup.unchanged,
+        problems: backup.problems,
+        finished,
+    })
+}
+
+struct Backup<'a> {
+    content: ContentReader,
+    previous: Previous<'a>,
+    changes: ChangeDetection,
+    /// Content of files with several names, for the names that come later.
+    hard_links: HashMap<HardLink, LinkedContent>,
+    problems: Problems,
+    directories: u64,
+    unchanged: u64,
+    meter: &'a Meter,
+    ctx: &'a Context,
+}
+
+#[derive(Clone)]
+struct LinkedContent {
+    stored: Stored,
+    size: u64,
+    holes: Vec<Hole>,
+    xattrs: Vec<Xattr>,
+}
+
+impl Backup<'_> {
+    fn sorted(
+        &mut self,
+        source: &mut dyn EntrySource,
+        writer: &mut BlobWriter,
+        tree: &mut PendingTree,
+    ) -> Result<bool> {
+        while !self.ctx.should_suspend() {
+            self.ctx.check("back up")?;
+            let Some(item) = source.next(self.ctx)? else { return Ok(true) };
+            if let Some((entry, stored)) = self.item(item, writer)? {
+                tree.push(entry, stored, writer)?;
+            }
+        }
+        self.ctx.check("back up")?;
+        Ok(false)
+    }
+
+    fn unsorted(
+        &mut self,
+        source: &mut dyn EntrySource,
+        writer: &mut BlobWriter,
+        tree: &mut PendingTree,
+    ) -> Result<bool> {
+        let mut unsorted = Unsorted::new(self.ctx.limits().memory_bytes() / 4);
+        let mut finished = false;
+        while !self.ctx.should_suspend() {
+            self.ctx.check("back up")?;
+            let Some(item) = source.next(self.ctx)? else {
+                finished = true;
+                break;
+            };
+            if let Some((entry, stored)) = self.item(item, writer)? {
+                unsorted.push(entry, stored, writer)?;
+            }
+        }
+        self.ctx.check("back up")?;
+        let (entries, problems) = unsorted.finish(writer)?;
+        problems.into_iter().for_each(|problem| self.problem(problem));
+        for entry in entries {
+            self.directories += u64::from(entry.added && entry.entry.kind == EntryKind::Directory);
+            let content = Stored::Content(entry.entry.content.clone());
+            tree.push(entry.entry, content, writer)?;
+        }
+        Ok(finished)
+    }
+
+    /// One item of the source: `None` when there is nothing to store of it.
+    fn item(&mut self, item: SourceItem, writer: &mut BlobWriter) -> Result<Option<(Entry, Stored)>> {
+        let (entry, mut handle) = match item {
+            SourceItem::Problem(problem) => {
+                self.problem(problem);
+                return Ok(None);
+            }
+            SourceItem::Entry(entry, handle) => (entry, handle),
+        };
+        self.meter.report(|| Some(entry.path.to_string()));
+        let result = self.entry(entry, handle.as_mut(), writer)?;
+        if let Some(problem) = handle.take_problem() {
+            self.problem(problem);
+        }
+        if let Some((entry, _)) = &result {
+            self.meter.add_entries(1);
+            self.directories += u64::from(entry.kind == EntryKind::Directory);
+        }
+        Ok(result)
+    }
+
+    fn entry(
+        &mut self,
+        mut entry: Entry,
+        handle: &mut dyn EntryHandle,
+        writer: &mut BlobWriter,
+    ) -> Result<Option<(Entry, Stored)>> {
+        if let Some((before, began)) = self.previous.find(&entry.path)?
+            && self.changes.unchanged(&before, began, &entry)
+            && self.previous.has_content(&before)?
+        {
+            self.unchanged += 1;
+            self.meter.add_bytes(before.size);
+            return Ok(Some(self.take_over(before, entry)));
+        }
+        if entry.kind != EntryKind::File {
+            return Ok(match handle.describe(&mut entry) {
+                Ok(()) => Some((entry, Stored::Content(Content::Empty))),
+                Err(problem) => {
+                    self.problem(problem);
+                    None
+                }
+            });
+        }
+        if let Some(link) = entry.metadata.hard_link
+            && let Some(known) = self.hard_links.get(&link)
+        {
+            let known = known.clone();
+            self.meter.add_bytes(known.size);
+            entry.metadata.xattrs = known.xattrs;
+            return Ok(Some((Entry { size: known.size, holes: known.holes, ..entry }, known.stored)));
+        }
+        self.file(entry, handle, writer)
+    }
+
+    /// The entry of the previous snapshot, with what the listing is fresher in.
+    fn take_over(&mut self, before: Entry, now: Entry) -> (Entry, Stored) {
+        let Entry { kind, size, holes, content, metadata: mut described, .. } = before;
+        let stored = Stored::Content(content);
+        if let Some(link) = now.metadata.hard_link {
+            let xattrs = described.xattrs.clone();
+            let known = LinkedContent { stored: stored.clone(), size, holes: holes.clone(), xattrs };
+            self.hard_links.insert(link, known);
+        }
+        let xattrs = std::mem::take(&mut described.xattrs);
+        let mut metadata = now.metadata;
+        metadata.xattrs = xattrs;
+        (Entry { path: now.path, kind, metadata, size, holes, content: Content::Empty }, stored)
+    }
+
+    fn file(
+        &mut self,
+        mut entry: Entry,
+        handle: &mut dyn EntryHandle,
+        writer: &mut BlobWriter,
+    ) -> Result<Option<(Entry, Stored)>> {
+        if let Err(problem) = handle.open(&mut entry) {
+            self.problem(problem);
+            return Ok(None);
+        }
+        let before = writer.new_bytes();
+        let (stored, length) = match self.content.store(handle, &entry, writer, self.meter, self.ctx) {
+            Ok(stored) => stored,
+            Err(Failure::Backup(error)) => return Err(error),
+            Err(Failure::File(problem)) => {
+                self.problem(problem);
+                return Ok(None);
+            }
+        };
+        self.meter.add_new_bytes(writer.new_bytes() - before);
+        if let Some(problem) = handle.close(&mut entry) {
+            self.problem(problem);
+        }
+        self.fit(&mut entry, length);
+        if let Some(link) = entry.metadata.hard_link {
+            let Entry { size, holes, metadata, .. } = entry.clone();
+            let known = LinkedContent { stored: stored.clone(), size, holes, xattrs: metadata.xattrs };
+            self.hard_links.insert(link, known);
+        }
+        Ok(Some((entry, stored)))
+    }
+
+    /// Makes the size of an entry what was read of it.
+    fn fit(&mut self, entry: &mut Entry, length: u64) {
+        let holes: u64 = entry.holes.iter().map(|hole| hole.length).sum();
+        if entry.size == length.saturating_add(holes) {
+            return;
+        }
+        if !entry.holes.is_empty() {
+            // Bytes and holes no longer tell where they belong; without holes the content is at least contiguous.
+            entry.holes.clear();
+            let detail = "it changed while it was read: its holes are lost, and bytes behind them moved";
+            self.problem(Problem::new(entry.path.clone(), ProblemReason::Changed, detail));
+        }
+        entry.size = length;
+    }
+
+    fn problem(&mut self, problem: Problem) {
+        self.meter.add_problems(1);
+        self.problems.push(problem);
+    }
+}
