@@ -34,4 +34,4 @@ pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
 pub use source::{EntryHandle, EntrySource, SourceItem};
 pub use store::devices::DeviceInfo;
-pub use store::keys::Secret;
+pub use store::keys::{PassphraseChange, Revocation, Secret, SlotInfo, SlotMethod};
