@@ -42,4 +42,4 @@ pub use progress::{Phase, Progress, ProgressSink};
 pub use report::Outcome;
 pub use source::{EntryHandle, EntrySource, FileSource, SourceItem};
 pub use store::devices::DeviceInfo;
-pub use store::keys::Secret;
+pub use store::keys::{PassphraseChange, Revocation, Secret, SlotInfo, SlotMethod};
