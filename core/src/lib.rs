@@ -26,6 +26,7 @@ pub use chunker::ChunkSizes;
 pub use context::{Budget, Context};
 pub use error::{Error, ErrorKind, Result, Retry};
 pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Owner, Run, Timestamp, Xattr};
+pub use format::snapshot::{SnapshotCounts, SnapshotOutcome};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
