@@ -3,6 +3,7 @@
 use super::SecretKey;
 use crate::id::{BlobId, SegmentId};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
 
 /// Computes blob and segment ids under a repository's id key.
 #[derive(Clone)]
@@ -43,6 +44,19 @@ impl IdHasher {
 /// The plain hash that names objects, so that anybody can verify them.
 pub(crate) fn name(bytes: &[u8]) -> [u8; 32] {
     *blake3::hash(bytes).as_bytes()
+}
+
+/// A hash for one purpose over `parts`, one after the other: BLAKE3 in its key derivation mode.
+///
+/// It is returned as a secret because it may be made of one; where it is none, it can be exposed.
+pub(crate) fn derive(context: &'static str, parts: &[&[u8]]) -> SecretKey {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    for part in parts {
+        hasher.update(part);
+    }
+    let derived = SecretKey::from_bytes(*hasher.finalize().as_bytes());
+    hasher.zeroize();
+    derived
 }
 
 /// Compares without telling by its time where the difference is.

@@ -4,6 +4,7 @@ pub(crate) mod aead;
 pub(crate) mod hash;
 pub(crate) mod kem;
 pub(crate) mod password;
+pub(crate) mod recovery;
 pub(crate) mod sign;
 
 use crate::error::{Result, internal};

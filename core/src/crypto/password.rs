@@ -1,12 +1,19 @@
 //! Stretching passphrases: Argon2id (RFC 9106).
 
 use super::SecretKey;
-use crate::error::{Result, internal, unsupported};
+use crate::error::{Result, internal, invalid, unsupported};
 use argon2::{Algorithm, Argon2, Params, Version};
 
-/// Cost of one try at a passphrase.
+/// Cost of one try at a passphrase, for its holder and for whoever guesses.
+///
+/// ```
+/// use strongroom::Cost;
+/// assert_eq!(Cost::default(), Cost::new(64 * 1024, 3, 4)?);
+/// assert!(Cost::new(1024, 1, 1).is_err());
+/// # Ok::<(), strongroom::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cost {
+pub struct Cost {
     /// Memory in KiB.
     pub(crate) memory_kib: u32,
     /// Passes over the memory.
@@ -17,13 +24,26 @@ pub(crate) struct Cost {
 
 impl Cost {
     /// RFC 9106, section 4, second recommended option: 64 MiB, 3 passes, 4 lanes.
-    pub(crate) const DEFAULT: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 4 };
+    pub const DEFAULT: Cost = Cost { memory_kib: 64 * 1024, passes: 3, lanes: 4 };
 
     /// The least that is accepted, written or read: 19 MiB and 2 passes in all, or what costs as much.
-    pub(crate) const FLOOR: Cost = Cost { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
+    pub const FLOOR: Cost = Cost { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
 
     /// The most that is accepted: a key slot comes from storage, and must not make its reader run out of memory.
-    pub(crate) const CEILING: Cost = Cost { memory_kib: 1024 * 1024, passes: 32, lanes: 16 };
+    pub const CEILING: Cost = Cost { memory_kib: 1024 * 1024, passes: 32, lanes: 16 };
+
+    /// A cost in KiB of memory, passes over it and lanes.
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) below [`FLOOR`](Self::FLOOR) or above
+    /// [`CEILING`](Self::CEILING).
+    pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self> {
+        let cost = Cost { memory_kib, passes, lanes };
+        match cost.check() {
+            Ok(()) => Ok(cost),
+            Err(error) => Err(invalid(error.operation(), error.detail_text().unwrap_or_default().to_owned())),
+        }
+    }
 
     pub(crate) fn check(self) -> Result<()> {
         let (floor, ceiling) = (Cost::FLOOR, Cost::CEILING);
@@ -37,6 +57,12 @@ impl Cost {
             return Err(unsupported("stretch a passphrase", "the Argon2id cost is above 1 GiB, 32 passes or 16 lanes"));
         }
         Ok(())
+    }
+}
+
+impl Default for Cost {
+    fn default() -> Self {
+        Cost::DEFAULT
     }
 }
 

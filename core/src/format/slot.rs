@@ -1,0 +1,287 @@
+//! The objects `keys/<slot id>`: a bundle wrapped for one holder.
+//!
+//! The holder's secret yields a key-encryption key; from it and from all that stands in the open part of the slot
+//! come a commitment and the key that seals the bundle. So a slot opens under one key only, and nothing in it can
+//! be changed, or moved to another repository, role or epoch, without that showing.
+
+use super::bundle::{Bundle, Role};
+use super::cbor::{MapReader, MapWriter};
+use super::label;
+use super::object::{Kind, header, strip};
+use crate::crypto::aead::{self, NONCE};
+use crate::crypto::kem;
+use crate::crypto::password::Cost;
+use crate::crypto::sign::{SIGNATURE, SigningKey, VerifyingKey};
+use crate::crypto::{SecretKey, hash};
+use crate::error::{Error, ErrorKind, Result, corrupt, internal, unsupported};
+use crate::id::{DeviceId, RepositoryId, SlotId};
+use zeroize::Zeroizing;
+
+const VERSION: u32 = 1;
+const SIGNATURE_CONTEXT: &str = "strongroom format 1 key slot";
+const DEVICE_INFO: &[u8] = b"strongroom format 1 device wrap";
+
+/// Longest object that is read as a key slot.
+pub(crate) const MAX_LENGTH: u64 = 64 * 1024;
+
+/// Length of the key sealed to a device.
+const SEALED_KEY: usize = 32 + kem::OVERHEAD;
+
+/// How the key-encryption key comes from the holder's secret, with the parameters that are not secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Method {
+    Passphrase { salt: [u8; 16], cost: Cost },
+    RecoveryCode { salt: [u8; 16] },
+    Device { sealed_key: Vec<u8> },
+    AccountKey { salt: [u8; 16] },
+}
+
+impl Method {
+    pub(crate) fn code(&self) -> u32 {
+        match self {
+            Method::Passphrase { .. } => 1,
+            Method::RecoveryCode { .. } => 2,
+            Method::Device { .. } => 3,
+            Method::AccountKey { .. } => 4,
+        }
+    }
+
+    /// The stable name, in snake case.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Method::Passphrase { .. } => "passphrase",
+            Method::RecoveryCode { .. } => "recovery_code",
+            Method::Device { .. } => "device",
+            Method::AccountKey { .. } => "account_key",
+        }
+    }
+}
+
+/// The open part of a slot: everything the wrap is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) repository: RepositoryId,
+    pub(crate) id: SlotId,
+    pub(crate) role: Role,
+    /// The newest epoch in the bundle.
+    pub(crate) epoch: u32,
+    pub(crate) method: Method,
+    /// The device the holder signs as; missing where it is the owner's own key, or nothing is signed.
+    pub(crate) device: Option<DeviceId>,
+    /// For people; may be empty.
+    pub(crate) label: String,
+    /// When it was made by its maker's clock, in unix seconds.
+    pub(crate) created: i64,
+}
+
+impl Head {
+    fn map(&self) -> MapWriter {
+        let parameters = MapWriter::new().optional(0, self.device.map(|device| bytes(device.as_bytes())));
+        let parameters = match &self.method {
+            Method::Passphrase { salt, cost } => {
+                parameters.bytes(1, salt).put(2, cost.memory_kib).put(3, cost.passes).put(4, cost.lanes)
+            }
+            Method::RecoveryCode { salt } | Method::AccountKey { salt } => parameters.bytes(1, salt),
+            Method::Device { sealed_key } => parameters.bytes(1, sealed_key),
+        };
+        MapWriter::new()
+            .put(0, VERSION)
+            .bytes(1, self.repository.as_bytes())
+            .bytes(2, self.id.as_bytes())
+            .put(3, u32::from(self.role.code()))
+            .put(4, self.epoch)
+            .put(5, self.method.code())
+            .put(6, parameters.into_value())
+            .put(7, self.label.as_str())
+            .put(8, self.created)
+    }
+
+    /// What commitment and seal are bound to: the object's header and fields 0 to 8.
+    fn bound(&self) -> Result<Vec<u8>> {
+        let mut bytes = header(Kind::KeySlot).to_vec();
+        bytes.extend_from_slice(&self.map().encode()?);
+        Ok(bytes)
+    }
+}
+
+fn bytes(bytes: &[u8]) -> ciborium::Value {
+    ciborium::Value::Bytes(bytes.to_vec())
+}
+
+/// A decoded slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Slot {
+    pub(crate) head: Head,
+    commitment: [u8; 32],
+    sealed: Vec<u8>,
+    /// Of the owner, for devices: their public keys are no secret, so anybody could seal something to them.
+    signature: Option<[u8; SIGNATURE]>,
+}
+
+impl Slot {
+    /// Wraps `bundle` under the key-encryption key. A device's slot is signed by `owner`.
+    pub(crate) fn seal(
+        head: Head,
+        key: &SecretKey,
+        bundle: &Bundle,
+        nonce: [u8; NONCE],
+        owner: Option<&SigningKey>,
+    ) -> Result<Self> {
+        let operation = "make a key slot";
+        if (bundle.repository, bundle.role, bundle.newest()) != (head.repository, head.role, head.epoch) {
+            return Err(internal(operation, "the open part does not describe the bundle"));
+        }
+        let bound = head.bound()?;
+        let plaintext = bundle.encode();
+        let mut sealed = Vec::with_capacity(plaintext.len() + aead::SEAL_OVERHEAD);
+        sealed.extend_from_slice(&nonce);
+        sealed.extend_from_slice(&plaintext);
+        aead::encrypt(&wrap_key(key, &bound), nonce, &bound, &mut sealed, NONCE)?;
+        let mut slot = Slot { head, commitment: *commitment(key, &bound).expose(), sealed, signature: None };
+        if matches!(slot.head.method, Method::Device { .. }) {
+            let owner = owner.ok_or_else(|| {
+                Error::new(ErrorKind::Forbidden, operation).detail("only an owner can make keys for devices")
+            })?;
+            slot.signature = Some(owner.sign(SIGNATURE_CONTEXT, &slot.unsigned()?));
+        }
+        Ok(slot)
+    }
+
+    fn map(&self) -> MapWriter {
+        self.head.map().bytes(9, &self.commitment).bytes(10, &self.sealed)
+    }
+
+    /// What the owner signs: the header and fields 0 to 10.
+    fn unsigned(&self) -> Result<Vec<u8>> {
+        let mut bytes = header(Kind::KeySlot).to_vec();
+        bytes.extend_from_slice(&self.map().encode()?);
+        Ok(bytes)
+    }
+
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+        let mut bytes = header(Kind::KeySlot).to_vec();
+        let signature = self.signature.map(|signature| self::bytes(&signature));
+        bytes.extend_from_slice(&self.map().optional(11, signature).encode()?);
+        Ok(bytes)
+    }
+
+    /// Decodes a slot; nothing in it is authenticated until it is opened.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
+        let operation = "read a key slot";
+        let mut map = MapReader::decode(strip(bytes, Kind::KeySlot, operation)?, operation)?;
+        map.version(VERSION)?;
+        let repository = RepositoryId::from_bytes(map.array(1)?);
+        let id = SlotId::from_bytes(map.array(2)?);
+        let role = Role::from_code(map.u32(3)?, operation)?;
+        let epoch = map.u32(4)?;
+        let method = map.u32(5)?;
+        let mut parameters = map.map(6)?;
+        let device = if parameters.has(0) { Some(DeviceId::from_bytes(parameters.array(0)?)) } else { None };
+        let method = match method {
+            1 => {
+                let salt = parameters.array(1)?;
+                let cost =
+                    Cost { memory_kib: parameters.u32(2)?, passes: parameters.u32(3)?, lanes: parameters.u32(4)? };
+                cost.check()?;
+                Method::Passphrase { salt, cost }
+            }
+            2 => Method::RecoveryCode { salt: parameters.array(1)? },
+            3 => Method::Device { sealed_key: parameters.array::<SEALED_KEY>(1)?.to_vec() },
+            4 => Method::AccountKey { salt: parameters.array(1)? },
+            other => return Err(unsupported(operation, format!("its method {other} is not known to this build"))),
+        };
+        parameters.finish()?;
+        let label = map.text(7)?;
+        if let Some(fault) = label::fault(&label) {
+            return Err(corrupt(operation, fault));
+        }
+        let created = map.i64(8)?;
+        let commitment = map.array(9)?;
+        let sealed = map.bytes(10)?;
+        let signature = if map.has(11) { Some(map.array(11)?) } else { None };
+        map.finish()?;
+        let is_device = matches!(method, Method::Device { .. });
+        if is_device != signature.is_some() || (is_device && device.is_none()) {
+            return Err(corrupt(operation, "a device's slot names the device and is signed, and no other slot is"));
+        }
+        let head = Head { repository, id, role, epoch, method, device, label, created };
+        Ok(Slot { head, commitment, sealed, signature })
+    }
+
+    /// Checks the owner's signature of a device's slot. Other slots have none: there the wrap itself proves that
+    /// its maker knew the secret.
+    pub(crate) fn verify(&self, owner: &VerifyingKey, operation: &'static str) -> Result<()> {
+        match &self.signature {
+            Some(signature) => owner.verify(SIGNATURE_CONTEXT, &self.unsigned()?, signature, operation),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens the slot with a key-encryption key.
+    ///
+    /// Fails with `WrongKey` before anything is decrypted when the slot does not commit to that key, with `Corrupt`
+    /// when it does and is damaged all the same.
+    pub(crate) fn open(&self, key: &SecretKey, operation: &'static str) -> Result<Bundle> {
+        let bound = self.head.bound()?;
+        if !hash::equal(commitment(key, &bound).expose(), &self.commitment) {
+            return Err(Error::new(ErrorKind::WrongKey, operation).detail("the key does not open this slot"));
+        }
+        let plaintext = Zeroizing::new(aead::open(&wrap_key(key, &bound), &bound, &self.sealed, operation)?);
+        let bundle = Bundle::decode(&plaintext, operation)?;
+        let Head { repository, role, epoch, .. } = self.head;
+        if (bundle.repository, bundle.role, bundle.newest()) != (repository, role, epoch) {
+            return Err(corrupt(operation, "the keys in it are not those its open part describes"));
+        }
+        Ok(bundle)
+    }
+}
+
+fn wrap_key(key: &SecretKey, bound: &[u8]) -> SecretKey {
+    key.derive_with("strongroom format 1 wrap key", bound)
+}
+
+fn commitment(key: &SecretKey, bound: &[u8]) -> SecretKey {
+    key.derive_with("strongroom format 1 wrap commitment", bound)
+}
+
+/// The key-encryption key of a slot for a recovery code.
+pub(crate) fn recovery_wrap(code: &SecretKey, salt: &[u8; 16]) -> SecretKey {
+    code.derive_with("strongroom format 1 recovery wrap", salt)
+}
+
+/// The key-encryption key of a slot for an account key.
+pub(crate) fn account_wrap(account: &SecretKey, salt: &[u8; 16]) -> SecretKey {
+    account.derive_with("strongroom format 1 account wrap", salt)
+}
+
+/// Seals a key-encryption key to a device, for one slot of one repository.
+pub(crate) fn seal_to_device(
+    device: &kem::PublicKey,
+    repository: &RepositoryId,
+    slot: &SlotId,
+    key: &SecretKey,
+) -> Result<Vec<u8>> {
+    device.seal(DEVICE_INFO, &device_aad(repository, slot), key.expose())
+}
+
+/// Opens what [`seal_to_device`] sealed.
+pub(crate) fn open_for_device(
+    device: &kem::PrivateKey,
+    repository: &RepositoryId,
+    slot: &SlotId,
+    sealed: &[u8],
+    operation: &'static str,
+) -> Result<SecretKey> {
+    let key = device.open(DEVICE_INFO, &device_aad(repository, slot), sealed, operation)?;
+    let key: [u8; 32] =
+        key.as_slice().try_into().map_err(|_| corrupt(operation, "the sealed key is not 32 bytes long"))?;
+    Ok(SecretKey::from_bytes(key))
+}
+
+fn device_aad(repository: &RepositoryId, slot: &SlotId) -> [u8; 32] {
+    let mut aad = [0; 32];
+    let (left, right) = aad.split_at_mut(RepositoryId::LEN);
+    left.copy_from_slice(repository.as_bytes());
+    right.copy_from_slice(slot.as_bytes());
+    aad
+}

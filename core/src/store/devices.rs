@@ -1,0 +1,311 @@
+//! Which devices may sign: the owner-signed list, and how it is read so that nobody else can change it.
+//!
+//! Every change writes a whole new list under a new name, with a generation one above the newest. What counts is
+//! found like this:
+//!
+//! 1. A list is *valid* when the owner's key signed it, it is of this repository, and its name carries its
+//!    generation and hash. Everything else in the folder is skipped and reported, as is rubbish: whoever can write
+//!    to storage can add any number of objects and change nothing by it. Only the owner's generations count, so
+//!    nobody else can claim a higher one.
+//! 2. The valid lists of the highest generation and of the one below it are merged: every device in any of them is
+//!    listed, and a revocation in any of them counts, the earliest if there are several. Lists only ever grow and a
+//!    revocation is never taken back, so merging cannot bring back what was revoked.
+//! 3. A list that the owner signed and that this build cannot decode ends the reading with an error: it might hold
+//!    a revocation.
+//!
+//! Two owners can change the list at once. Each looks again after writing, and writes once more when there is a
+//! list it did not know of that readers would not merge with its own. Since the generation below the highest is
+//! merged too, a change that was reported as done stays effective even if the other owner is interrupted right
+//! after writing.
+//!
+//! What storage can do is to withhold the newest lists, or all of them; no rule over what it shows can notice that.
+//! A client that keeps state should remember [`DeviceList::generation`] and distrust a lower one.
+
+use crate::backend::{Backend, Folder, ObjectName};
+use crate::crypto::sign::{SigningKey, VerifyingKey};
+use crate::error::{Error, ErrorKind, Result, corrupt};
+use crate::format::bundle::Role;
+use crate::format::device::{Device, DeviceRequest, List, MAX_DEVICES, MAX_LIST_LENGTH};
+use crate::format::entry::Timestamp;
+use crate::id::{DeviceId, RepositoryId};
+use crate::store::keys::{Keys, is_of_the_object};
+use crate::store::read_small;
+use std::collections::BTreeMap;
+
+pub(crate) const FIRST_GENERATION: u32 = 1;
+
+/// Objects that are no valid lists and are read before giving up. Giving up is an error, so they hide nothing.
+const MAX_SKIPPED: usize = 1024;
+/// Rounds of two owners getting into each other's way before giving up.
+const MAX_ROUNDS: u32 = 8;
+
+/// A device as it is listed.
+///
+/// ```no_run
+/// # fn show(device: &strongroom::DeviceInfo) {
+/// println!("{} {} {} {}", device.id, device.role, device.name, if device.revoked.is_some() { "revoked" } else { "" });
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceInfo {
+    /// Its id, derived from its public keys.
+    pub id: DeviceId,
+    /// Its name for people.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it was added, by the owner's clock.
+    pub added: Timestamp,
+    /// From when on it is no longer accepted, if it was revoked.
+    pub revoked: Option<Timestamp>,
+    /// Whether it is a device with its own key, and not the signing key of somebody's passphrase or code.
+    pub has_key: bool,
+}
+
+/// The devices of a repository.
+#[derive(Debug)]
+pub(crate) struct DeviceList {
+    owner: VerifyingKey,
+    owner_id: DeviceId,
+    generation: u32,
+    devices: BTreeMap<DeviceId, Device>,
+    /// The valid lists that were merged, with their generations.
+    merged: BTreeMap<ObjectName, u32>,
+    skipped: Vec<Error>,
+}
+
+impl DeviceList {
+    /// Reads the list by the rule at the top of this file.
+    pub(crate) fn load(backend: &dyn Backend, keys: &Keys) -> Result<Self> {
+        let mut list = DeviceList {
+            owner: keys.owner_public(),
+            owner_id: keys.owner_id(),
+            generation: 0,
+            devices: BTreeMap::new(),
+            merged: BTreeMap::new(),
+            skipped: Vec::new(),
+        };
+        let mut found: Vec<(u32, ObjectName)> = Vec::new();
+        backend.list(Folder::Devices, &mut |info| {
+            match List::generation_of(info.name.file()) {
+                Some(generation) => found.push((generation, info.name)),
+                None => list.skip(corrupt(READ, "it is not named like a device list").object(info.name))?,
+            }
+            Ok(())
+        })?;
+        found.sort_by(|left, right| right.cmp(left));
+        for (generation, name) in found {
+            // Descending, so all that matter have been seen.
+            if generation.saturating_add(1) < list.generation {
+                break;
+            }
+            match read_list(backend, keys, &name)? {
+                Ok(valid) => list.merge(valid, name),
+                Err(error) => list.skip(error)?,
+            }
+        }
+        Ok(list)
+    }
+
+    fn skip(&mut self, error: Error) -> Result<()> {
+        if self.skipped.len() >= MAX_SKIPPED {
+            return Err(Error::new(ErrorKind::LimitExceeded, READ).object("devices").detail(format!(
+                "there are more than {MAX_SKIPPED} objects that are no device lists of the owner, first: {error}; remove them"
+            )));
+        }
+        self.skipped.push(error);
+        Ok(())
+    }
+
+    fn merge(&mut self, list: List, name: ObjectName) {
+        self.generation = self.generation.max(list.generation);
+        self.merged.insert(name, list.generation);
+        list.devices.into_iter().for_each(|device| self.merge_device(device));
+    }
+
+    fn merge_device(&mut self, device: Device) {
+        match self.devices.get_mut(&device.id) {
+            None => {
+                self.devices.insert(device.id, device);
+            }
+            Some(known) => {
+                known.added = known.added.min(device.added);
+                known.revoked = [known.revoked, device.revoked].into_iter().flatten().min();
+                // Roles never change for an id, unless two owners disagree: then the one that signs less.
+                if known.role.can_write() && !device.role.can_write() {
+                    known.role = device.role;
+                }
+            }
+        }
+    }
+
+    /// The highest generation the owner signed, as far as storage shows; 0 when it shows none.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// What lies in the folder and is not a list of the owner: rubbish, or damage.
+    pub(crate) fn skipped(&self) -> &[Error] {
+        &self.skipped
+    }
+
+    /// The devices, ascending by id, revoked ones included.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = DeviceInfo> {
+        self.devices.values().map(|device| DeviceInfo {
+            id: device.id,
+            name: device.name.clone(),
+            role: device.role,
+            added: Timestamp::new(device.added, 0),
+            revoked: device.revoked.map(|seconds| Timestamp::new(seconds, 0)),
+            has_key: device.kem.is_some(),
+        })
+    }
+
+    pub(crate) fn get(&self, device: &DeviceId) -> Option<&Device> {
+        self.devices.get(device)
+    }
+
+    /// Whether `device` may sign objects now.
+    ///
+    /// # Errors
+    /// [`Untrusted`](ErrorKind::Untrusted) when it is not listed, revoked, or of a role that does not sign.
+    pub(crate) fn accepts(&self, device: &DeviceId, operation: &'static str) -> Result<()> {
+        match self.key_of(device, operation)? {
+            (_, None) => Ok(()),
+            (_, Some(_)) => Err(untrusted(operation, device, "the device was revoked")),
+        }
+    }
+
+    /// Checks the signature of a stored object. `received` is when storage received it, by storage's clock.
+    ///
+    /// The owner's own key is always accepted; so are listed writers, readers and owners. What storage received
+    /// after a device's revocation, or in the same second, is not accepted from it.
+    ///
+    /// # Errors
+    /// [`Untrusted`](ErrorKind::Untrusted), naming the device.
+    pub(crate) fn verify(
+        &self,
+        device: &DeviceId,
+        context: &'static str,
+        message: &[u8],
+        signature: &[u8],
+        received: Timestamp,
+        operation: &'static str,
+    ) -> Result<()> {
+        let (key, revoked) = self.key_of(device, operation)?;
+        if revoked.is_some_and(|revoked| received.seconds >= revoked) {
+            return Err(untrusted(operation, device, "the device was revoked before storage received this"));
+        }
+        key.verify(context, message, signature, operation)
+            .map_err(|_| untrusted(operation, device, "the signature is not one of this device"))
+    }
+
+    /// The key of a device that may sign, and when it was revoked.
+    fn key_of(&self, device: &DeviceId, operation: &'static str) -> Result<(VerifyingKey, Option<i64>)> {
+        if *device == self.owner_id {
+            return Ok((self.owner, None));
+        }
+        match self.devices.get(device) {
+            None => Err(untrusted(operation, device, "the device is not on the owner's list")),
+            Some(listed) if !listed.role.can_write() => {
+                Err(untrusted(operation, device, "the device is listed with a role that does not write"))
+            }
+            Some(listed) => Ok((listed.verifying, listed.revoked)),
+        }
+    }
+
+    /// Changes the list and returns it as it is then. Owners only.
+    ///
+    /// `change` may be called several times, on lists that others changed meanwhile; it must come to the same.
+    pub(crate) fn update(
+        backend: &dyn Backend,
+        keys: &Keys,
+        mut change: impl FnMut(&mut BTreeMap<DeviceId, Device>) -> Result<()>,
+    ) -> Result<Self> {
+        let operation = "change the device list";
+        let owner = keys.owner_signing()?;
+        let mut base = DeviceList::load(backend, keys)?;
+        for _ in 0..MAX_ROUNDS {
+            change(&mut base.devices)?;
+            if base.devices.len() > MAX_DEVICES {
+                return Err(Error::new(ErrorKind::LimitExceeded, operation)
+                    .detail(format!("it can hold {MAX_DEVICES} devices, revoked ones included")));
+            }
+            let generation = base.generation.checked_add(1).ok_or_else(|| {
+                Error::new(ErrorKind::LimitExceeded, operation).detail("there are no more generations")
+            })?;
+            let devices = base.devices.values().cloned().collect();
+            let written = store_list(backend, keys.repository, generation, devices, &owner)?;
+            let mut after = DeviceList::load(backend, keys)?;
+            let unknown_below =
+                after.merged.iter().any(|(name, found)| *found < generation && !base.merged.contains_key(name));
+            if after.generation == generation && after.merged.contains_key(&written) && !unknown_below {
+                return Ok(after);
+            }
+            // Whatever became of the list just written, the next one holds all that was in it.
+            base.devices.into_values().for_each(|device| after.merge_device(device));
+            base = after;
+        }
+        Err(Error::new(ErrorKind::Conflict, operation)
+            .detail("others keep changing it, or the storage does not show what was written"))
+    }
+}
+
+const READ: &str = "read the device list";
+
+/// Reads one list. The inner error means that it is not a valid list and can be skipped.
+fn read_list(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Result<Result<List>> {
+    let bytes = match read_small(backend, name, MAX_LIST_LENGTH) {
+        Err(error) if is_of_the_object(&error) => return Ok(Err(error)),
+        read => read?,
+    };
+    let verified = match List::verify(&bytes, &keys.owner_public(), READ) {
+        Ok(verified) => verified,
+        Err(error) => return Ok(Err(error.or_object(name))),
+    };
+    // From here on it is the owner's, and what is wrong with it cannot be skipped.
+    let list = List::decode(&verified, READ).map_err(|error| error.or_object(name))?;
+    let misplaced = |detail| Ok(Err(corrupt(READ, detail).object(name)));
+    if list.repository != keys.repository {
+        return misplaced("it is the list of another repository");
+    }
+    if name.file() != List::file_name(list.generation, &bytes) {
+        return misplaced("its name is not that of its generation and content");
+    }
+    Ok(Ok(list))
+}
+
+/// Writes a list; returns its name.
+pub(crate) fn store_list(
+    backend: &dyn Backend,
+    repository: RepositoryId,
+    generation: u32,
+    devices: Vec<Device>,
+    owner: &SigningKey,
+) -> Result<ObjectName> {
+    let bytes = List { repository, generation, devices }.encode(owner)?;
+    let name = ObjectName::new(Folder::Devices, List::file_name(generation, &bytes))?;
+    match backend.put(&name, &[&bytes]) {
+        // Signatures are deterministic: somebody came to the same list.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(name),
+        stored => stored.map(|()| name),
+    }
+}
+
+/// The entry of a device that asked to be added.
+pub(crate) fn requested(request: &DeviceRequest, role: Role, added: i64) -> Device {
+    Device {
+        id: request.id(),
+        name: request.name().to_owned(),
+        role,
+        verifying: request.verifying,
+        kem: Some(request.kem.clone()),
+        added,
+        revoked: None,
+    }
+}
+
+fn untrusted(operation: &'static str, device: &DeviceId, detail: &'static str) -> Error {
+    Error::new(ErrorKind::Untrusted, operation).object(format!("device {device}")).detail(detail)
+}
