@@ -38,4 +38,6 @@ pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
 pub use source::{EntryHandle, EntrySource, SourceItem};
 pub use store::devices::DeviceInfo;
+pub use store::filter::SnapshotFilter;
 pub use store::keys::Secret;
+pub use store::snapshots::{Snapshot, SnapshotListing};

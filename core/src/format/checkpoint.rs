@@ -30,8 +30,8 @@ impl Envelope for Checkpoint {
     const CONTEXT: &'static str = "strongroom format 1 checkpoint";
     const MAX_OBJECT: u64 = 4 * 1024;
 
-    fn device(&self) -> &DeviceId {
-        &self.device
+    fn device(&self) -> Option<&DeviceId> {
+        Some(&self.device)
     }
 
     fn put(&self, map: MapWriter) -> MapWriter {
@@ -86,7 +86,7 @@ mod tests {
         #[test]
         fn there_and_back(sequence: u32, counts in counts()) {
             let checkpoint = checkpoint(sequence, counts);
-            let bytes = seal(&checkpoint, &REPOSITORY, EPOCH, &key(), &signer()).unwrap();
+            let bytes = seal(&checkpoint, &REPOSITORY, EPOCH, &key(), Some(&signer())).unwrap();
             prop_assert_eq!(opened::<Checkpoint>(&bytes).unwrap(), checkpoint);
         }
     }

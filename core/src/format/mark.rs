@@ -69,8 +69,8 @@ impl Envelope for Mark {
     /// All tags, a description and some room for the rest.
     const MAX_OBJECT: u64 = 128 * 1024;
 
-    fn device(&self) -> &DeviceId {
-        &self.device
+    fn device(&self) -> Option<&DeviceId> {
+        Some(&self.device)
     }
 
     fn put(&self, map: MapWriter) -> MapWriter {
@@ -180,7 +180,7 @@ mod tests {
         let mut largest = mark();
         let readers = reader().public_key().unwrap();
         largest.seal_body(&body, &REPOSITORY, &readers).unwrap();
-        let bytes = seal(&largest, &REPOSITORY, EPOCH, &key(), &signer()).unwrap();
+        let bytes = seal(&largest, &REPOSITORY, EPOCH, &key(), Some(&signer())).unwrap();
         assert_eq!(opened::<Mark>(&bytes).unwrap().open_body(&REPOSITORY, &reader()).unwrap(), body);
         body.tags.push("z".into());
         assert_eq!(largest.seal_body(&body, &REPOSITORY, &readers).unwrap_err().kind(), ErrorKind::InvalidArgument);
@@ -198,7 +198,7 @@ mod tests {
             let body = MarkBody { tags: tags.into_iter().collect(), description };
             let mut mark = Mark { sequence, hold_until, ..mark() };
             mark.seal_body(&body, &REPOSITORY, &reader().public_key().unwrap()).unwrap();
-            let bytes = seal(&mark, &REPOSITORY, EPOCH, &key(), &signer()).unwrap();
+            let bytes = seal(&mark, &REPOSITORY, EPOCH, &key(), Some(&signer())).unwrap();
             let again = opened::<Mark>(&bytes).unwrap();
             prop_assert_eq!(again.open_body(&REPOSITORY, &reader()).unwrap(), body);
             prop_assert_eq!(again, mark);

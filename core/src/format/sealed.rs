@@ -3,13 +3,14 @@
 //! Bytes: the object header, the epoch (32 bits, little-endian), then the map sealed with the epoch's key for this
 //! kind of object; header, epoch and repository id are bound as associated data. In the map, field 0 is the version,
 //! field 1 the repository id and field 15 the device's signature over header, epoch and the map without field 15.
+//! Only a map that names no device has no field 15.
 
 use super::cbor::{MapReader, MapWriter};
 use super::object::{self, Kind};
 use super::wire::Reader;
 use crate::crypto::sign::{SIGNATURE, SigningKey};
 use crate::crypto::{SecretKey, aead};
-use crate::error::{Result, corrupt, invalid};
+use crate::error::{Error, ErrorKind, Result, corrupt, internal, invalid};
 use crate::id::{DeviceId, RepositoryId};
 
 /// The part in clear: object header and epoch.
@@ -32,8 +33,8 @@ pub(crate) trait Envelope: Sized {
     /// Longest object accepted, so that a reader allocates no more.
     const MAX_OBJECT: u64;
 
-    /// The device that signs.
-    fn device(&self) -> &DeviceId;
+    /// The device that signs; none where a maintainer, who has no key to sign with, may write too.
+    fn device(&self) -> Option<&DeviceId>;
 
     /// Adds fields 2 to 14.
     fn put(&self, map: MapWriter) -> MapWriter;
@@ -47,7 +48,7 @@ pub(crate) trait Envelope: Sized {
 pub(crate) struct Unverified<T> {
     value: T,
     message: Vec<u8>,
-    signature: [u8; SIGNATURE],
+    signature: Option<[u8; SIGNATURE]>,
 }
 
 fn prefix(kind: Kind, epoch: u32) -> Vec<u8> {
@@ -58,18 +59,24 @@ fn associated_data(kind: Kind, epoch: u32, repository: &RepositoryId) -> Vec<u8>
     [prefix(kind, epoch).as_slice(), repository.as_bytes()].concat()
 }
 
-/// Signs and seals.
+/// Signs and seals. `signer` is the key of the device that `value` names.
 pub(crate) fn seal<T: Envelope>(
     value: &T,
     repository: &RepositoryId,
     epoch: u32,
     key: &SecretKey,
-    signer: &SigningKey,
+    signer: Option<&SigningKey>,
 ) -> Result<Vec<u8>> {
+    if value.device().is_some() != signer.is_some() {
+        return Err(internal(T::WRITE, "a device signs, and nobody else"));
+    }
     let map = || value.put(MapWriter::new().put(VERSION_FIELD, VERSION).bytes(REPOSITORY_FIELD, repository.as_bytes()));
     let mut out = prefix(T::KIND, epoch);
-    let message = [out.as_slice(), &map().encode()?].concat();
-    let plain = map().bytes(SIGNATURE_FIELD, &signer.sign(T::CONTEXT, &message)).encode()?;
+    let mut plain = map().encode()?;
+    if let Some(signer) = signer {
+        let message = [out.as_slice(), &plain].concat();
+        plain = map().bytes(SIGNATURE_FIELD, &signer.sign(T::CONTEXT, &message)).encode()?;
+    }
     out.extend_from_slice(&aead::seal(key, &associated_data(T::KIND, epoch, repository), &plain)?);
     match u64::try_from(out.len()) {
         Ok(length) if length <= T::MAX_OBJECT => Ok(out),
@@ -97,18 +104,28 @@ pub(crate) fn open<T: Envelope>(bytes: &[u8], repository: &RepositoryId, key: &S
         return Err(corrupt(T::READ, "it belongs to another repository"));
     }
     let value = T::take(&mut map)?;
-    let signature = map.array(SIGNATURE_FIELD)?;
+    let signature = if map.has(SIGNATURE_FIELD) { Some(map.array(SIGNATURE_FIELD)?) } else { None };
     map.finish()?;
     Ok(Unverified { value, message, signature })
 }
 
 impl<T: Envelope> Unverified<T> {
     /// The envelope, once `check` accepts its device, signature context, signed message and signature.
+    ///
+    /// One that names no device has nothing to check: it says only what its kind lets anybody with the key say.
     pub(crate) fn verify(
         self,
         check: impl FnOnce(&DeviceId, &'static str, &[u8], &[u8; SIGNATURE]) -> Result<()>,
     ) -> Result<T> {
-        check(self.value.device(), T::CONTEXT, &self.message, &self.signature)?;
+        match (self.value.device(), &self.signature) {
+            (Some(device), Some(signature)) => check(device, T::CONTEXT, &self.message, signature)?,
+            (Some(device), None) => {
+                let error = Error::new(ErrorKind::Untrusted, T::READ).object(format!("device {device}"));
+                return Err(error.detail("it is not signed"));
+            }
+            (None, Some(_)) => return Err(corrupt(T::READ, "it is signed but does not say by whom")),
+            (None, None) => {}
+        }
         Ok(self.value)
     }
 }
@@ -136,9 +153,19 @@ pub(crate) mod tests {
         })
     }
 
-    /// What every kind of envelope must withstand.
+    /// Opens what somebody made who holds the key of the seal and can write any map.
+    pub(crate) fn resealed<T: Envelope>(map: MapWriter) -> Result<T> {
+        from_plain(&map.encode().unwrap())
+    }
+
+    fn from_plain<T: Envelope>(plain: &[u8]) -> Result<T> {
+        let sealed = aead::seal(&key(), &associated_data(T::KIND, EPOCH, &REPOSITORY), plain).unwrap();
+        opened::<T>(&[prefix(T::KIND, EPOCH).as_slice(), &sealed].concat())
+    }
+
+    /// What every kind of signed envelope must withstand.
     pub(crate) fn holds<T: Envelope + PartialEq + std::fmt::Debug>(value: &T) {
-        let bytes = seal(value, &REPOSITORY, EPOCH, &key(), &signer()).unwrap();
+        let bytes = seal(value, &REPOSITORY, EPOCH, &key(), Some(&signer())).unwrap();
         assert_eq!(epoch::<T>(&bytes).unwrap(), EPOCH);
         assert_eq!(opened::<T>(&bytes).unwrap(), *value);
 
@@ -162,15 +189,11 @@ pub(crate) mod tests {
         // Changes by somebody who holds the key of the seal, but not the signer's.
         let aad = associated_data(T::KIND, EPOCH, &REPOSITORY);
         let plain = aead::open(&key(), &aad, &bytes[PREFIX..], "open").unwrap();
-        let resealed = |plain: &[u8]| {
-            let sealed = aead::seal(&key(), &aad, plain).unwrap();
-            opened::<T>(&[prefix(T::KIND, EPOCH).as_slice(), &sealed].concat())
-        };
-        assert_eq!(resealed(&plain).unwrap(), *value);
+        assert_eq!(from_plain::<T>(&plain).unwrap(), *value);
         for at in 0..plain.len() {
             let mut changed = plain.clone();
             changed[at] ^= 1;
-            let kind = resealed(&changed).unwrap_err().kind();
+            let kind = from_plain::<T>(&changed).unwrap_err().kind();
             let in_signature = at >= plain.len() - SIGNATURE;
             let allowed: &[ErrorKind] = if in_signature {
                 &[ErrorKind::Untrusted]
@@ -179,7 +202,7 @@ pub(crate) mod tests {
             };
             assert!(allowed.contains(&kind), "byte {at}: {kind:?}");
         }
-        let map = |fields: MapWriter| resealed(&fields.encode().unwrap()).unwrap_err().kind();
+        let map = |fields: MapWriter| resealed::<T>(fields).unwrap_err().kind();
         let later = value.put(MapWriter::new().put(0, 2).bytes(1, REPOSITORY.as_bytes())).bytes(15, &[0; SIGNATURE]);
         assert_eq!(map(later), ErrorKind::Unsupported);
         let foreign = value.put(MapWriter::new().put(0, 1).bytes(1, other.as_bytes())).bytes(15, &[0; SIGNATURE]);
@@ -187,7 +210,7 @@ pub(crate) mod tests {
         let unknown = value.put(MapWriter::new().put(0, 1).bytes(1, REPOSITORY.as_bytes())).put(14, 1);
         assert_eq!(map(unknown.bytes(15, &[0; SIGNATURE])), ErrorKind::Unsupported);
         let unsigned = value.put(MapWriter::new().put(0, 1).bytes(1, REPOSITORY.as_bytes()));
-        assert_eq!(map(unsigned), ErrorKind::Corrupt);
+        assert_eq!(map(unsigned), ErrorKind::Untrusted);
 
         // A signature made in another epoch does not carry over: the epoch is part of what is signed.
         let sealed = aead::seal(&key(), &associated_data(T::KIND, EPOCH + 1, &REPOSITORY), &plain).unwrap();

@@ -185,8 +185,8 @@ impl Envelope for SnapshotEnvelope {
     /// A body and some room for the rest.
     const MAX_OBJECT: u64 = (MAX_BODY + 64 * 1024) as u64;
 
-    fn device(&self) -> &DeviceId {
-        &self.device
+    fn device(&self) -> Option<&DeviceId> {
+        Some(&self.device)
     }
 
     fn put(&self, map: MapWriter) -> MapWriter {
@@ -225,8 +225,10 @@ impl SnapshotBody {
 
     /// What is wrong with it, if anything: the same bounds for what is written and what is read.
     fn check(&self) -> Result<(), &'static str> {
-        if [&self.host, &self.user, &self.program].into_iter().any(|name| name.len() > MAX_NAME) {
-            return Err("a host, user or program name is longer than 1024 bytes");
+        // They come back from storage and are shown in terminals.
+        let fault = |name: &String| name.len() > MAX_NAME || name.contains(char::is_control);
+        if [&self.host, &self.user, &self.program].into_iter().any(fault) {
+            return Err("a host, user or program name is longer than 1024 bytes or holds control characters");
         }
         if self.paths.len() > MAX_PATHS {
             return Err("it has more than 4096 paths");
@@ -346,7 +348,7 @@ pub(crate) mod tests {
         let tags = btree_set("[a-z0-9 äöü-]{1,20}", 0..10).prop_map(|tags| tags.into_iter().collect());
         let metadata = btree_map(".{1,30}", vec(any::<u8>(), 0..40), 0..10);
         let paths = vec(vec(any::<u8>(), 0..60), 0..10);
-        (".{0,50}", paths, tags, metadata, ".{0,30}", ".{0,30}", proptest::option::of(".{0,200}")).prop_map(
+        ("\\PC{0,50}", paths, tags, metadata, "\\PC{0,30}", "\\PC{0,30}", proptest::option::of(".{0,200}")).prop_map(
             |(host, paths, tags, metadata, user, program, description)| SnapshotBody {
                 host,
                 paths,
@@ -413,7 +415,8 @@ pub(crate) mod tests {
 
     #[test]
     fn more_than_the_bounds_is_neither_written_nor_read() {
-        let changes: [fn(&mut SnapshotBody); 11] = [
+        let changes: [fn(&mut SnapshotBody); 12] = [
+            |body| body.host = "a\u{1b}]0;b".into(),
             |body| body.host = "h".repeat(MAX_NAME + 1),
             |body| body.user = "u".repeat(MAX_NAME + 1),
             |body| body.program = "p".repeat(MAX_NAME + 1),
@@ -461,10 +464,10 @@ pub(crate) mod tests {
             ..with_body(&SnapshotBody { paths, ..SnapshotBody::default() })
         };
         assert!(envelope.sealed_body.len() > MAX_BODY - 10_000);
-        let bytes = seal(&envelope, &REPOSITORY, EPOCH, &key(), &signer()).unwrap();
+        let bytes = seal(&envelope, &REPOSITORY, EPOCH, &key(), Some(&signer())).unwrap();
         assert_eq!(opened::<SnapshotEnvelope>(&bytes).unwrap(), envelope);
         let crowded = SnapshotEnvelope { parents: vec![SnapshotId::default(); MAX_PARENTS + 1], ..envelope };
-        let bytes = seal(&crowded, &REPOSITORY, EPOCH, &key(), &signer()).unwrap();
+        let bytes = seal(&crowded, &REPOSITORY, EPOCH, &key(), Some(&signer())).unwrap();
         assert_eq!(opened::<SnapshotEnvelope>(&bytes).unwrap_err().kind(), ErrorKind::Corrupt);
     }
 
@@ -480,7 +483,7 @@ pub(crate) mod tests {
                 ..envelope()
             };
             envelope.seal_body(&body, &REPOSITORY, &reader().public_key().unwrap()).unwrap();
-            let bytes = seal(&envelope, &REPOSITORY, EPOCH, &key(), &signer()).unwrap();
+            let bytes = seal(&envelope, &REPOSITORY, EPOCH, &key(), Some(&signer())).unwrap();
             let again = opened::<SnapshotEnvelope>(&bytes).unwrap();
             prop_assert_eq!(again.open_body(&REPOSITORY, &reader()).unwrap(), body);
             prop_assert_eq!(again, envelope);

@@ -1,7 +1,14 @@
 //! A repository on a backend.
 
+pub(crate) mod checkpoints;
 pub(crate) mod devices;
+pub(crate) mod filter;
 pub(crate) mod keys;
+pub(crate) mod leases;
+pub(crate) mod marks;
+pub(crate) mod sealed;
+pub(crate) mod sessions;
+pub(crate) mod snapshots;
 
 use crate::backend::{Backend, ObjectName};
 use crate::error::{Result, corrupt};
