@@ -39,5 +39,5 @@ pub use progress::{Phase, Progress, ProgressSink};
 pub use source::{EntryHandle, EntrySource, SourceItem};
 pub use store::devices::DeviceInfo;
 pub use store::filter::SnapshotFilter;
-pub use store::keys::Secret;
+pub use store::keys::{PassphraseChange, Revocation, Secret, SlotInfo, SlotMethod};
 pub use store::snapshots::{Snapshot, SnapshotListing};
