@@ -10,6 +10,13 @@ mod upload;
 pub(crate) mod write;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod checkpoints;
+pub(crate) mod filter;
+pub(crate) mod leases;
+pub(crate) mod marks;
+pub(crate) mod sealed;
+pub(crate) mod sessions;
+pub(crate) mod snapshots;
 
 use crate::backend::{Backend, ObjectName};
 use crate::crypto::SecretKey;
