@@ -90,8 +90,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let users = folder.path().join("passwd");
         let groups = folder.path().join("group");
-        std::fs::write(&users, b"# all of us\nroot:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\nbad\nw\xff:x:7:7\nme:x:1000:100::/:\n")
-            .unwrap();
+        std::fs::write(
+            &users,
+            b"# all of us\nroot:x:0:0::/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\nbad\nw\xff:x:7:7\nme:x:1000:100::/:\n",
+        )
+        .unwrap();
         std::fs::write(&groups, "wheel:x:0:root\nx:y:not-a-number:\n\nusers:x:100:\n").unwrap();
         let owners = Owners::from_files(&users, &groups);
         let me = owners.get(1000, 100);

@@ -55,9 +55,7 @@ pub(super) fn plan(paths: &[PathBuf]) -> Result<Plan> {
     let mut given: Vec<Given<'_>> = Vec::new();
     for path in paths {
         if !path.is_absolute() {
-            return Err(
-                invalid("back up a path", "it is empty, or the current folder is gone").object(path.display())
-            );
+            return Err(invalid("back up a path", "it is empty, or the current folder is gone").object(path.display()));
         }
         let found = std::fs::symlink_metadata(path).map_err(|error| named(error, path))?;
         if let Some(outer) = given.last_mut()
@@ -93,7 +91,10 @@ fn tree(given: &[Given<'_>]) -> Node {
     }
     let below: Vec<_> = given
         .iter()
-        .map(|one| Below { names: one.path.strip_prefix(common).unwrap_or(one.path).iter().collect(), follow: one.follow })
+        .map(|one| Below {
+            names: one.path.strip_prefix(common).unwrap_or(one.path).iter().collect(),
+            follow: one.follow,
+        })
         .collect();
     Node { name: OsString::new(), path: common.to_owned(), children: children(common, &below, 0), follow: false }
 }
@@ -132,7 +133,9 @@ impl Node {
 fn named(error: std::io::Error, path: &Path) -> Error {
     let missing = matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory);
     if missing {
-        Error::new(ErrorKind::NotFound, "back up a path").object(path.display()).detail("there is no such file or folder")
+        Error::new(ErrorKind::NotFound, "back up a path")
+            .object(path.display())
+            .detail("there is no such file or folder")
     } else {
         Error::io(error, "back up a path").object(path.display())
     }

@@ -52,7 +52,9 @@ struct Frame {
 
 enum Inside {
     /// Still to be listed, and whether a marker in it counts.
-    Unlisted { markers: bool },
+    Unlisted {
+        markers: bool,
+    },
     Listed(Names),
     /// Only these: the way to the given paths.
     Planned(std::vec::IntoIter<Node>),
@@ -335,6 +337,11 @@ impl Walk {
             self.close(index);
         }
         self.open_from = self.open_from.max(last);
+    }
+
+    #[cfg(test)]
+    pub(super) fn open_folders(&self) -> usize {
+        self.frames.iter().filter(|frame| frame.folder.is_some()).count()
     }
 
     fn close(&mut self, index: usize) {
