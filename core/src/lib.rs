@@ -24,4 +24,6 @@ pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, Segment
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
-pub use source::{EntryHandle, EntrySource, FileSource, SourceItem};
+pub use source::{
+    AppEntry, EntryHandle, EntrySource, FileSource, IterSource, ReaderSource, Source, SourceItem, TarSource,
+};

@@ -1,11 +1,12 @@
 //! What happens when things change while they are read.
 
-use super::{find, read_all, read_data, tree};
+use super::tree;
 use crate::cancel::CancelToken;
 use crate::context::Context;
 use crate::error::ErrorKind;
 use crate::format::entry::Entry;
 use crate::problem::{Problem, ProblemReason};
+use crate::source::testing::{find, read_all, read_data};
 use crate::source::{EntryHandle, EntrySource, FileSource, SourceItem};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::fs::{self, File};
@@ -17,7 +18,7 @@ fn next_entry(source: &mut FileSource) -> (Entry, Box<dyn EntryHandle>) {
     match source.next(&Context::new()).unwrap() {
         Some(SourceItem::Entry(entry, handle)) => (entry, handle),
         Some(SourceItem::Problem(problem)) => panic!("{problem}"),
-        None => panic!("the source ended"),
+        _ => panic!("the source ended"),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Content and holes.
 
-use super::{find, read_all};
-use crate::format::entry::{Entry, Hole};
+use crate::format::entry::Hole;
 use crate::source::FileSource;
+use crate::source::testing::{expand, find, read_all};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -17,21 +17,6 @@ fn sparse(path: &Path, size: u64, ranges: &[(u64, u64)]) {
         file.write_all_at(&vec![0x5a; usize::try_from(*length).unwrap()], *offset).unwrap();
     }
     file.sync_all().unwrap();
-}
-
-/// Puts the holes back.
-fn expand(entry: &Entry, data: &[u8]) -> Vec<u8> {
-    let mut whole = Vec::new();
-    let mut rest = data;
-    for hole in &entry.holes {
-        let (before, after) = rest.split_at(usize::try_from(hole.offset).unwrap() - whole.len());
-        whole.extend_from_slice(before);
-        whole.resize(whole.len() + usize::try_from(hole.length).unwrap(), 0);
-        rest = after;
-    }
-    whole.extend_from_slice(rest);
-    assert_eq!(u64::try_from(whole.len()).unwrap(), entry.size);
-    whole
 }
 
 #[test]

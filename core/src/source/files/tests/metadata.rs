@@ -1,9 +1,9 @@
 //! Every kind of entry with every field.
 
-use super::{find, read_all};
 use crate::format::entry::{EntryKind, HardLink, Timestamp, Xattr};
 use crate::problem::ProblemReason;
 use crate::source::FileSource;
+use crate::source::testing::{find, read_all};
 use rustix::fs::{
     AtFlags, CWD, FileType, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, chownat, lsetxattr, makedev, mknodat,
     setxattr, utimensat,

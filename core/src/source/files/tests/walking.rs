@@ -1,11 +1,12 @@
 //! Order, depth, width, and finding the way back.
 
-use super::{find, listed, names, read_all, tree};
+use super::{listed, names, tree};
 use crate::context::Context;
 use crate::format::entry::{Entry, EntryKind};
 use crate::path::EntryPath;
 use crate::problem::ProblemReason;
 use crate::source::files::walk::Walk;
+use crate::source::testing::{find, read_all};
 use crate::source::{EntrySource, FileSource, SourceItem};
 use proptest::prelude::*;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
