@@ -46,3 +46,6 @@ pub use store::devices::DeviceInfo;
 pub use store::filter::SnapshotFilter;
 pub use store::keys::{PassphraseChange, Revocation, Secret, SlotInfo, SlotMethod};
 pub use store::snapshots::{Snapshot, SnapshotListing};
+pub use source::{
+    AppEntry, EntryHandle, EntrySource, FileSource, IterSource, ReaderSource, Source, SourceItem, TarSource,
+};
