@@ -1,6 +1,7 @@
 //! Backing up, as an app asks for it: session, lease, previous snapshot, the work itself, commit.
 
 use super::Repository;
+use crate::Timestamp;
 use crate::backup::{self, BackedUp, BackupOptions, Base, Parent};
 use crate::compress::LEVELS;
 use crate::context::Context;
@@ -14,11 +15,11 @@ use crate::report::Outcome;
 use crate::source::{EntrySource, Source};
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::devices::DeviceList;
+use crate::store::filter::SnapshotFilter;
 use crate::store::leases;
 use crate::store::read::StoreReader;
-use crate::store::snapshots::{self, NewSnapshot, Snapshot, SnapshotFilter, Snapshots};
+use crate::store::snapshots::{self, NewSnapshot, Snapshot, Snapshots};
 use crate::store::write::{BlobWriter, new_session};
-use crate::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 

@@ -1,12 +1,10 @@
 //! The face of the crate: a repository and what can be done with it.
 
 mod backup;
-mod care;
 mod keys;
 mod listing;
 mod look;
 mod options;
-mod restore;
 
 pub use backup::BackupReport;
 pub use keys::NewKey;

@@ -1,22 +1,22 @@
 //! Packs, index, sessions, snapshots and keys on a backend.
 
 pub(crate) mod blobs;
+pub(crate) mod checkpoints;
 pub(crate) mod devices;
+pub(crate) mod filter;
 pub(crate) mod index;
 pub(crate) mod keys;
-pub(crate) mod read;
-pub(crate) mod table;
-mod upload;
-pub(crate) mod write;
-#[cfg(test)]
-pub(crate) mod testing;
-pub(crate) mod checkpoints;
-pub(crate) mod filter;
 pub(crate) mod leases;
 pub(crate) mod marks;
+pub(crate) mod read;
 pub(crate) mod sealed;
 pub(crate) mod sessions;
 pub(crate) mod snapshots;
+pub(crate) mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+mod upload;
+pub(crate) mod write;
 
 use crate::backend::{Backend, ObjectName};
 use crate::crypto::SecretKey;

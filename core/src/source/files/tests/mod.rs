@@ -1,4 +1,3 @@
-
 //! The file system source against real folders.
 mod changing;
 mod choosing;
