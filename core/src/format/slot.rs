@@ -449,6 +449,19 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_bundles_fit() {
+        let epochs: Vec<u32> = (u32::MAX - 511..=u32::MAX).collect();
+        for role in Role::ALL {
+            let seed = matches!(role, Role::Writer | Role::Reader).then_some(KEY);
+            let bundle = Bundle::derive(&ROOT, RepositoryId::from_bytes([1; 16]), role, &epochs, seed).unwrap();
+            let method = Method::Device { sealed_key: vec![3; SEALED_KEY] };
+            let head = Head { label: "x".repeat(label::MAX_LENGTH), epoch: u32::MAX, ..head(method, role) };
+            let slot = Slot::seal(head, &KEY, &bundle, [6; NONCE], Some(&owner())).unwrap();
+            assert!((slot.encode().unwrap().len() as u64) < MAX_LENGTH);
+        }
+    }
+
+    #[test]
     fn a_device_slot_needs_the_owner() {
         let method = Method::Device { sealed_key: vec![3; SEALED_KEY] };
         let head = head(method.clone(), Role::Writer);

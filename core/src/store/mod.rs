@@ -9,6 +9,8 @@ pub(crate) mod marks;
 pub(crate) mod sealed;
 pub(crate) mod sessions;
 pub(crate) mod snapshots;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use crate::backend::{Backend, ObjectName};
 use crate::error::{Result, corrupt};
@@ -33,4 +35,23 @@ pub(crate) fn read_small(backend: &dyn Backend, name: &ObjectName, cap: u64) -> 
 /// The time by this machine's clock, in unix seconds. Only claims are made from it, no decisions.
 pub(crate) fn now() -> i64 {
     Timestamp::from(SystemTime::now()).seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::MemoryBackend;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn objects_above_the_cap_are_not_read() {
+        let backend = MemoryBackend::new();
+        let name: ObjectName = "keys/00".parse().unwrap();
+        assert_eq!(read_small(&backend, &name, 3).unwrap_err().kind(), ErrorKind::NotFound);
+        backend.put(&name, &[b"abc"]).unwrap();
+        assert_eq!(read_small(&backend, &name, 3).unwrap(), b"abc");
+        let refused = read_small(&backend, &name, 2).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Corrupt);
+        assert_eq!(refused.object_name(), Some("keys/00"));
+    }
 }

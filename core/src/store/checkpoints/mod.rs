@@ -4,7 +4,7 @@ use super::sealed::{self, is_gone, is_of_one_object};
 use super::sessions::{self, RejectedObjects, Role};
 use super::snapshots::Snapshot;
 use crate::backend::Backend;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::entry::Timestamp;
 use crate::format::sealed::Envelope;

@@ -224,15 +224,17 @@ pub(crate) fn add_device(backend: &dyn Backend, keys: &Keys, request: &DeviceReq
     let has_slot =
         || -> Result<bool> { Ok(survey(backend, keys)?.slots.iter().any(|slot| slot.head.device == Some(device))) };
     let added = now();
-    let mut known = false;
+    let mut known = None;
     DeviceList::update(backend, keys, |devices| {
-        known = listed(devices)?;
-        if !known {
+        let listed = listed(devices)?;
+        // A later round finds what the first one put there.
+        known.get_or_insert(listed);
+        if !listed {
             devices.insert(device, devices::requested(request, role, added));
         }
-        Ok(!known)
+        Ok(!listed)
     })?;
-    if known && has_slot()? {
+    if known == Some(true) && has_slot()? {
         return Err(Error::new(ErrorKind::AlreadyExists, operation)
             .object(format!("device {device}"))
             .detail("the device is listed and has its key slot already"));
