@@ -30,6 +30,9 @@ pub(super) struct SessionObject {
     pub(super) info: ObjectInfo,
 }
 
+/// Objects that cannot be read or trusted, and why. Their storage time tells how long each may matter.
+pub(crate) type RejectedObjects = Vec<(ObjectInfo, Error)>;
+
 fn object_name(role: Role, session: &SessionId, sequence: u32) -> ObjectName {
     ObjectName::of(Folder::Sessions, format_args!("{session}{}{sequence:08x}", role.separator()))
 }
@@ -61,7 +64,7 @@ fn parse(info: &ObjectInfo) -> Option<SessionObject> {
 }
 
 /// The objects of one role, and what is in the folder and has the name of neither.
-pub(super) fn list(backend: &dyn Backend, wanted: Role) -> Result<(Vec<SessionObject>, Vec<(ObjectInfo, Error)>)> {
+pub(super) fn list(backend: &dyn Backend, wanted: Role) -> Result<(Vec<SessionObject>, RejectedObjects)> {
     let (mut found, mut rejected) = (Vec::new(), Vec::new());
     backend.list(Folder::Sessions, &mut |info| {
         match parse(&info) {

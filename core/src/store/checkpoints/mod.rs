@@ -1,10 +1,10 @@
 //! Checkpoints: writing them, and finding the one to go on from.
 
 use super::sealed::{self, is_gone, is_of_one_object};
-use super::sessions::{self, Role};
+use super::sessions::{self, RejectedObjects, Role};
 use super::snapshots::Snapshot;
-use crate::backend::{Backend, ObjectInfo};
-use crate::error::{Error, Result};
+use crate::backend::Backend;
+use crate::error::Result;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::entry::Timestamp;
 use crate::format::sealed::Envelope;
@@ -34,7 +34,7 @@ pub(crate) struct LatestCheckpoint {
     /// The checkpoint, and when storage received it.
     pub(crate) checkpoint: Option<(Checkpoint, Timestamp)>,
     /// What was left out because it cannot be read or trusted.
-    pub(crate) rejected: Vec<(ObjectInfo, Error)>,
+    pub(crate) rejected: RejectedObjects,
 }
 
 /// Writes a checkpoint. Everything its tree refers to must be stored and indexed before.

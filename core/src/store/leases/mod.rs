@@ -1,8 +1,8 @@
 //! Leases: how sessions tell each other that they are at work.
 
 use super::sealed::{self, is_gone, is_of_one_object};
-use super::sessions::{self, Role, SessionObject};
-use crate::backend::{Backend, ObjectInfo};
+use super::sessions::{self, RejectedObjects, Role, SessionObject};
+use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::entry::Timestamp;
 use crate::format::lease::{Lease, LeasePurpose, LeaseState, MAX_DURATION};
@@ -41,7 +41,7 @@ pub(crate) struct LeaseListing {
     pub(crate) sessions: Vec<SessionLease>,
     /// Objects that cannot be read or trusted. There may be leases among them: whoever deletes anything must take
     /// each for one that holds for [`MAX_DURATION`] from the time storage received it.
-    pub(crate) rejected: Vec<(ObjectInfo, Error)>,
+    pub(crate) rejected: RejectedObjects,
 }
 
 /// Begins a session. `time` is the caller's clock.
@@ -196,7 +196,7 @@ fn newest(
     keys: &Keys,
     devices: &DeviceList,
     objects: &[SessionObject],
-    rejected: &mut Vec<(ObjectInfo, Error)>,
+    rejected: &mut RejectedObjects,
 ) -> Result<Option<SessionLease>> {
     // Taken from storage alone, so that no lease that is rejected can make the session look younger than it is.
     let Some(began) = objects.iter().map(|object| object.info.modified).min() else { return Ok(None) };

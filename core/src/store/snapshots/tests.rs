@@ -1,5 +1,4 @@
 use super::*;
-use crate::backend::MemoryBackend;
 use crate::crypto::sign::SigningKey;
 use crate::crypto::{SecretKey, random};
 use crate::format::bundle::Role;
@@ -9,11 +8,12 @@ use crate::format::snapshot::MAX_DESCRIPTION;
 use crate::store::devices::requested;
 use crate::store::keys::{self, NewRepository, Secret};
 use crate::store::marks::{self, NewMark};
+use crate::store::testing::TestBackend;
 use proptest::prelude::*;
 
 /// A repository with an owner, and devices of the other roles on its list but one.
 pub(crate) struct World {
-    pub(crate) backend: MemoryBackend,
+    pub(crate) backend: TestBackend,
     pub(crate) owner: Keys,
     pub(crate) reader: Keys,
     pub(crate) writer: Keys,
@@ -25,7 +25,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let backend = MemoryBackend::new();
+        let backend = TestBackend::at(1_000_000);
         let device = DeviceKey::generate().unwrap();
         let (_, owner) = keys::create(&backend, &NewRepository::default(), &Secret::device(device)).unwrap();
         let member = |role| {
@@ -39,7 +39,7 @@ impl World {
                 let request = device.request("device").unwrap();
                 devices.insert(request.id(), requested(&request, keys.role, 0));
             }
-            Ok(())
+            Ok(true)
         });
         World {
             devices: devices.unwrap(),
@@ -75,15 +75,6 @@ impl World {
         self.backend.put(&name, &[bytes]).unwrap();
         name
     }
-
-    fn bytes(&self, name: &ObjectName) -> Vec<u8> {
-        self.backend.read(name, 0..self.backend.stat(name).unwrap().length).unwrap()
-    }
-
-    fn replace(&self, name: &ObjectName, bytes: &[u8]) {
-        self.backend.delete(name).unwrap();
-        self.backend.put(name, &[bytes]).unwrap();
-    }
 }
 
 pub(crate) fn new(seconds: i64) -> NewSnapshot {
@@ -109,7 +100,8 @@ pub(crate) fn new(seconds: i64) -> NewSnapshot {
 
 /// An envelope and what signs it, for making objects that the functions under test would not make.
 fn envelope(keys: &Keys, new: NewSnapshot) -> SnapshotEnvelope {
-    let NewSnapshot { root, time, lineage, session, counts, parents, outcome, body } = new;
+    let NewSnapshot { root, time, lineage, session, counts, parents, outcome, mut body } = new;
+    body.tags.clear();
     let device = keys.signer().unwrap().0;
     let sealed_body = Vec::new();
     let mut envelope = SnapshotEnvelope { root, time, lineage, device, session, counts, parents, outcome, sealed_body };
@@ -201,7 +193,7 @@ fn what_storage_received_after_a_revocation_is_rejected() {
     for (revoked, accepted) in [(received + 1, true), (received, false)] {
         world.devices = DeviceList::update(&world.backend, &world.owner, |devices| {
             devices.get_mut(&device).unwrap().revoked = Some(revoked);
-            Ok(())
+            Ok(true)
         })
         .unwrap();
         let listing = world.list(&world.owner);
@@ -217,12 +209,12 @@ fn damage_is_found_under_the_old_name_and_under_a_fitting_one() {
     let world = World::new();
     let id = world.write(&world.writer, new(1));
     let name = object_name(&id);
-    let bytes = world.bytes(&name);
+    let bytes = world.backend.bytes(&name);
     let snapshots = world.snapshots(&world.owner);
     for at in 0..bytes.len() {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1 << (at % 8);
-        world.replace(&name, &damaged);
+        world.backend.replace(&name, &damaged);
         let error = snapshots.load(&id).unwrap_err();
         assert_eq!((error.kind(), error.object_name()), (ErrorKind::Corrupt, Some(name.to_string().as_str())));
         // Anybody can compute the name that fits.
@@ -259,16 +251,12 @@ fn what_is_too_long_is_not_read() {
 fn snapshots_of_another_repository_are_rejected() {
     let (world, other) = (World::new(), World::new());
     let foreign = other.write(&other.writer, new(1));
-    world.plant(Folder::Snapshots, &other.bytes(&object_name(&foreign)));
+    world.plant(Folder::Snapshots, &other.backend.bytes(&object_name(&foreign)));
     let mark = NewMark { tags: vec!["x".into()], ..NewMark::default() };
     other.mark(&other.owner, foreign, mark);
-    other
-        .backend
-        .list(Folder::Marks, &mut |info| {
-            world.plant(Folder::Marks, &other.bytes(&info.name));
-            Ok(())
-        })
-        .unwrap();
+    for name in other.backend.names(Folder::Marks) {
+        world.plant(Folder::Marks, &other.backend.bytes(&name));
+    }
     let listing = world.list(&world.owner);
     assert!(listing.snapshots.is_empty());
     assert_eq!(kinds(&listing.rejected), [ErrorKind::Corrupt; 2]);
@@ -328,15 +316,8 @@ fn of_marks_with_one_sequence_the_highest_id_counts() {
         let new = NewMark { tags: vec![number.to_string()], ..NewMark::default() };
         marks::write(&world.backend, &world.owner, &world.devices, &none, id, new, Timestamp::default()).unwrap();
     }
-    let mut highest: Option<ObjectName> = None;
-    world
-        .backend
-        .list(Folder::Marks, &mut |info| {
-            highest = highest.take().max(Some(info.name));
-            Ok(())
-        })
-        .unwrap();
-    let bytes = world.bytes(&highest.unwrap());
+    let highest = world.backend.names(Folder::Marks).into_iter().max().unwrap();
+    let bytes = world.backend.bytes(&highest);
     let epoch = world.owner.current().unwrap();
     let winner = crate::format::sealed::open::<Mark>(&bytes, &world.owner.repository, &epoch.mark).unwrap();
     let winner = winner.verify(|_, _, _, _| Ok(())).unwrap();
@@ -457,6 +438,24 @@ fn specs_name_the_latest_or_the_beginning_of_an_id() {
 }
 
 #[test]
+fn what_went_away_is_passed_over_and_storage_that_fails_ends_the_listing() {
+    let world = World::new();
+    let [gone, other] = [world.write(&world.writer, new(1)), world.write(&world.writer, new(2))];
+    let list = |kind| {
+        world.backend.refuse_read(Some((object_name(&gone), kind)));
+        world.snapshots(&world.owner).list(&SnapshotFilter::all())
+    };
+    for (kind, rejected) in [(ErrorKind::NotFound, 0), (ErrorKind::PermissionDenied, 1), (ErrorKind::Io, 1)] {
+        let listing = list(kind).unwrap();
+        assert_eq!(listing.snapshots.iter().map(|snapshot| snapshot.id).collect::<Vec<_>>(), [other]);
+        assert_eq!(kinds(&listing.rejected), vec![kind; rejected]);
+    }
+    for kind in [ErrorKind::Unavailable, ErrorKind::Cancelled] {
+        assert_eq!(list(kind).unwrap_err().kind(), kind);
+    }
+}
+
+#[test]
 fn a_lost_answer_is_made_up_for_and_other_bytes_are_not_taken() {
     let world = World::new();
     let name: ObjectName = "snapshots/00".parse().unwrap();
@@ -484,13 +483,6 @@ fn lineages_are_sets_of_paths_of_a_host_in_a_repository() {
     assert_eq!(lineage(&world.maintainer, "a", &["/x"]).unwrap_err().kind(), ErrorKind::Forbidden);
 }
 
-proptest! {
-    #[test]
-    fn specs_never_panic(spec: String) {
-        let _ = SnapshotSpec::parse(&spec);
-    }
-}
-
 /// The keys of the seal alone let nobody in: they are the maintainer's, who signs nothing.
 #[test]
 fn a_maintainer_on_the_list_signs_nothing() {
@@ -500,4 +492,11 @@ fn a_maintainer_on_the_list_signs_nothing() {
     forged.device = world.devices.devices().find(|device| device.role == Role::Maintainer).unwrap().id;
     world.plant(Folder::Snapshots, &sealed::seal(&world.maintainer, &forged, Some(&key)).unwrap());
     assert_eq!(kinds(&world.list(&world.owner).rejected), [ErrorKind::Untrusted]);
+}
+
+proptest! {
+    #[test]
+    fn specs_never_panic(spec: String) {
+        let _ = SnapshotSpec::parse(&spec);
+    }
 }
