@@ -30,10 +30,15 @@ pub struct AppEntry {
     what: What,
 }
 
-/// Boxed, since most of it is the entry, and an app may hold many.
 enum What {
-    Entry(Box<Entry>, Data),
+    Entry(Box<Made>),
     Problem(Problem),
+}
+
+struct Made {
+    entry: Entry,
+    data: Data,
+    has_owner: bool,
 }
 
 enum Data {
@@ -90,12 +95,12 @@ impl AppEntry {
     fn new(path: EntryPath, kind: EntryKind, mode: u32, data: Data) -> Self {
         let metadata = Metadata { mode, ..Metadata::default() };
         let entry = Entry { path, kind, metadata, size: 0, holes: Vec::new(), content: Content::Empty };
-        AppEntry { what: What::Entry(Box::new(entry), data) }
+        AppEntry { what: What::Entry(Box::new(Made { entry, data, has_owner: false })) }
     }
 
-    fn change(mut self, change: impl FnOnce(&mut Entry, &mut Data)) -> Self {
-        if let What::Entry(entry, data) = &mut self.what {
-            change(entry, data);
+    fn change(mut self, change: impl FnOnce(&mut Made)) -> Self {
+        if let What::Entry(made) = &mut self.what {
+            change(made);
         }
         self
     }
@@ -103,27 +108,30 @@ impl AppEntry {
     /// Sets the permission bits.
     #[must_use]
     pub fn mode(self, mode: u32) -> Self {
-        self.change(|entry, _| entry.metadata.mode = mode & 0o7777)
+        self.change(|made| made.entry.metadata.mode = mode & 0o7777)
     }
 
     /// Sets the time of the last change.
     #[must_use]
     pub fn modified(self, time: impl Into<Timestamp>) -> Self {
-        self.change(|entry, _| entry.metadata.modified = time.into())
+        self.change(|made| made.entry.metadata.modified = time.into())
     }
 
     /// Sets the owner. Entries can share one.
     #[must_use]
     pub fn owner(self, owner: impl Into<Arc<Owner>>) -> Self {
-        self.change(|entry, _| entry.metadata.owner = owner.into())
+        self.change(|made| {
+            made.entry.metadata.owner = owner.into();
+            made.has_owner = true;
+        })
     }
 
     /// Adds an extended attribute, or replaces the one of that name.
     #[must_use]
     pub fn xattr(self, name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
-        self.change(|entry, _| {
+        self.change(|made| {
             let xattr = Xattr { name: name.into(), value: value.into() };
-            let xattrs = &mut entry.metadata.xattrs;
+            let xattrs = &mut made.entry.metadata.xattrs;
             match xattrs.binary_search_by(|other| other.name.cmp(&xattr.name)) {
                 Ok(at) => {
                     if let Some(other) = xattrs.get_mut(at) {
@@ -138,9 +146,9 @@ impl AppEntry {
     /// Says how many bytes a file's reader will give. It is stored with what comes, and reported if that differs.
     #[must_use]
     pub fn size(self, bytes: u64) -> Self {
-        self.change(|entry, data| {
-            if let Data::Reader(_, announced) = data {
-                entry.size = bytes;
+        self.change(|made| {
+            if let Data::Reader(_, announced) = &mut made.data {
+                made.entry.size = bytes;
                 *announced = Some(bytes);
             }
         })
@@ -150,14 +158,14 @@ impl AppEntry {
     /// size, too, must be [given](AppEntry::size), and whatever changes content or metadata must change `time`.
     #[must_use]
     pub fn changed(self, time: impl Into<Timestamp>) -> Self {
-        self.change(|entry, _| entry.metadata.changed = Some(time.into()))
+        self.change(|made| made.entry.metadata.changed = Some(time.into()))
     }
 }
 
 impl std::fmt::Debug for AppEntry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.what {
-            What::Entry(entry, _) => f.debug_tuple("AppEntry").field(entry).finish(),
+            What::Entry(made) => f.debug_tuple("AppEntry").field(&made.entry).finish(),
             What::Problem(problem) => f.debug_tuple("AppEntry").field(problem).finish(),
         }
     }
@@ -211,12 +219,12 @@ impl<I: Iterator<Item = AppEntry> + Send> EntrySource for IterSource<I> {
     fn next(&mut self, ctx: &Context) -> Result<Option<SourceItem>> {
         ctx.check("take entries from the app")?;
         let Some(next) = self.entries.next() else { return Ok(None) };
-        let (mut entry, data) = match next.what {
-            What::Entry(entry, data) => (*entry, data),
+        let Made { mut entry, data, has_owner } = match next.what {
+            What::Entry(made) => *made,
             What::Problem(problem) => return Ok(Some(SourceItem::Problem(problem))),
         };
         self.check_order(&entry.path)?;
-        if *entry.metadata.owner == Owner::default() {
+        if !has_owner {
             entry.metadata.owner = Arc::clone(&self.owner);
         }
         let handle: Box<dyn EntryHandle> = match data {
@@ -262,7 +270,7 @@ mod tests {
             AppEntry::directory(path("z")).xattr("user.b", "2").xattr("user.a", "1").xattr("user.b", "3"),
             AppEntry::symlink(path("l"), b"\xffwhere"),
             AppEntry::hard_link(path("h"), path("z/file")),
-            AppEntry::special(path("d"), EntryKind::CharDevice { major: 1, minor: 3 }),
+            AppEntry::special(path("d"), EntryKind::CharDevice { major: 1, minor: 3 }).owner(Owner::ids(0, 0)),
             AppEntry::problem(Problem::new(path("p"), ProblemReason::Unreadable, "the row is locked")),
         ]);
         assert!(!source.is_sorted());
@@ -279,6 +287,7 @@ mod tests {
         assert_eq!(bytes.entry.metadata.modified, Timestamp::new(3, 4));
         assert_eq!(bytes.entry.metadata.changed, Some(Timestamp::new(5, 6)));
         assert_eq!(*bytes.entry.metadata.owner, current_owner());
+        assert_eq!(*find(&seen, "d").entry.metadata.owner, Owner::ids(0, 0));
         let xattrs = &find(&seen, "z").entry.metadata.xattrs;
         let xattr = |name: &[u8], value: &[u8]| Xattr { name: name.to_vec(), value: value.to_vec() };
         assert_eq!(*xattrs, [xattr(b"user.a", b"1"), xattr(b"user.b", b"3")]);

@@ -3,16 +3,14 @@
 mod face;
 mod files;
 mod iter;
-mod links;
-mod parents;
+pub(crate) mod links;
+pub(crate) mod parents;
 mod reader;
 mod tar;
 
 pub use face::Source;
 pub use files::FileSource;
 pub use iter::{AppEntry, IterSource};
-pub(crate) use links::Links;
-pub(crate) use parents::FillParents;
 pub use reader::ReaderSource;
 pub use tar::TarSource;
 

@@ -1,6 +1,7 @@
 //! Any reader as one file.
 
-use super::{EntryHandle, EntrySource, FillParents, NoHandle, SourceItem};
+use super::parents::FillParents;
+use super::{EntryHandle, EntrySource, NoHandle, SourceItem};
 use crate::context::Context;
 use crate::error::{Result, invalid};
 use crate::format::entry::{Content, Entry, EntryKind, Metadata, Owner, Timestamp};

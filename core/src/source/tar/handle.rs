@@ -29,14 +29,14 @@ impl TarHandle {
         stream: Arc<Mutex<Stream>>,
         member: u64,
         map: Option<Map>,
-        holes: &[Hole],
+        holes: Vec<Hole>,
         problem: Option<Problem>,
     ) -> Self {
         let sparse = map.map(|map| Sparse {
             position: 0,
             size: map.size,
             pieces: map.pieces.into_iter().peekable(),
-            holes: holes.to_vec().into_iter().peekable(),
+            holes: holes.into_iter().peekable(),
         });
         TarHandle { stream, member, sparse, problem }
     }

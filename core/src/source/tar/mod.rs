@@ -125,7 +125,7 @@ impl TarSource {
         }
         let member = stream.member();
         drop(stream);
-        let handle = TarHandle::new(shared, member, map, &entry.holes, problem);
+        let handle = TarHandle::new(shared, member, map, entry.holes.clone(), problem);
         Ok(Some(SourceItem::Entry(entry, Box::new(handle))))
     }
 
@@ -230,7 +230,7 @@ impl EntrySource for TarSource {
                 break;
             }
             let header = Header::read(&block).map_err(malformed)?;
-            let mut content = |stream: &mut Stream| {
+            let content = |stream: &mut Stream| {
                 stream.begin(header.size().map_err(malformed)?);
                 stream.read_whole(MAX_HEADER)
             };

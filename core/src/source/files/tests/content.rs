@@ -53,7 +53,7 @@ fn holes_at_the_start_in_the_middle_at_the_end_and_all_over() {
 }
 
 fn ext_or_tmpfs(path: &Path) -> bool {
-    [0xef53, 0x0102_1994].contains(&i64::from(rustix::fs::statfs(path).unwrap().f_type))
+    [0xef53, 0x0102_1994].contains(&u64::try_from(rustix::fs::statfs(path).unwrap().f_type).unwrap())
 }
 
 #[test]

@@ -105,6 +105,28 @@ fn depth_takes_a_bounded_number_of_handles() {
     assert!((60..=66).contains(&most), "{most}");
 }
 
+#[test]
+fn a_few_descriptors_are_enough() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    if limit.current.is_none_or(|limit| limit > 40) {
+        let this = std::env::current_exe().unwrap();
+        let name = "source::files::tests::walking::a_few_descriptors_are_enough";
+        let output = std::process::Command::new("sh")
+            .args(["-c", "ulimit -n 40 && exec \"$0\" --exact \"$1\" --test-threads=1"])
+            .args([this.as_os_str(), OsStr::new(name)])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let _chain = Chain::new(folder.path(), "d", 200);
+    let (seen, problems) = read_all(FileSource::new([folder.path()]));
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(seen.len(), 401);
+}
+
 /// A walk that stands at the bottom of 100 folders, and the root it began at.
 fn at_the_bottom(root: &Path) -> FileSource {
     let mut source = FileSource::new([root]);
