@@ -15,7 +15,7 @@ use crate::chunker::{ChunkSizes, Chunker};
 use crate::context::Context;
 use crate::error::{Result, invalid};
 use crate::format::entry::{Content, Entry, EntryKind, HardLink, Hole, Xattr};
-use crate::format::node::Totals;
+use crate::format::node::{Totals, fault, xattr_fault};
 use crate::id::BlobId;
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
@@ -188,7 +188,7 @@ impl Backup<'_> {
         if let Some(problem) = handle.take_problem() {
             self.problem(problem);
         }
-        Ok(result)
+        Ok(result.and_then(|(entry, stored)| Some((self.admit(entry)?, stored))))
     }
 
     fn entry(
@@ -285,6 +285,21 @@ impl Backup<'_> {
             self.problem(Problem::new(entry.path.clone(), ProblemReason::Changed, detail));
         }
         entry.size = length;
+    }
+
+    /// Keeps out what could be written but not read again.
+    fn admit(&mut self, mut entry: Entry) -> Option<Entry> {
+        if let Some(fault) = xattr_fault(&entry.metadata.xattrs) {
+            entry.metadata.xattrs.clear();
+            self.problem(Problem::new(entry.path.clone(), ProblemReason::Metadata, fault));
+        }
+        match fault(&entry) {
+            None => Some(entry),
+            Some(fault) => {
+                self.problem(Problem::new(entry.path, ProblemReason::Unsupported, fault));
+                None
+            }
+        }
     }
 
     fn problem(&mut self, problem: Problem) {

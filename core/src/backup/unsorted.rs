@@ -6,7 +6,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::entry::{Content, Entry};
 use crate::path::EntryPath;
 use crate::problem::Problem;
-use crate::source::{FillParents, Links};
+use crate::source::links::Links;
+use crate::source::parents::FillParents;
 use crate::store::write::BlobWriter;
 use std::collections::BTreeMap;
 
