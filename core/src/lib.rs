@@ -18,6 +18,8 @@ mod id;
 mod path;
 mod problem;
 mod progress;
+mod report;
+mod restore;
 mod source;
 mod store;
 mod tree;
@@ -32,4 +34,6 @@ pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, Segment
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
+pub use report::Outcome;
+pub use restore::{Overwrite, Ownership, RestoreOptions, RestoreReport};
 pub use source::{EntryHandle, EntrySource, SourceItem};
