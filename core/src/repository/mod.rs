@@ -61,7 +61,7 @@ impl Repository {
     pub fn create(backend: impl Backend + 'static, secret: &Secret, options: &CreateOptions) -> Result<Self> {
         let backend: Arc<dyn Backend> = Arc::new(backend);
         let (config, keys) = store_keys::create(backend.as_ref(), &options.new_repository(), secret)?;
-        Ok(Repository { store: Arc::new(Store::new(backend, config, keys)) })
+        Ok(Repository { store: Arc::new(Store::new(backend, config, keys, options.state_folder.as_deref())) })
     }
 
     /// Opens a repository.
@@ -78,10 +78,9 @@ impl Repository {
     /// # Errors
     /// As [`open`](Repository::open).
     pub fn open_with(backend: impl Backend + 'static, secret: &Secret, options: &OpenOptions) -> Result<Self> {
-        let _ = options;
         let backend: Arc<dyn Backend> = Arc::new(backend);
         let (config, keys) = store_keys::open(backend.as_ref(), secret)?;
-        Ok(Repository { store: Arc::new(Store::new(backend, config, keys)) })
+        Ok(Repository { store: Arc::new(Store::new(backend, config, keys, options.state_folder.as_deref())) })
     }
 
     /// The id chosen when it was created.
@@ -130,3 +129,6 @@ impl Repository {
         Ok((StoreReader::new(Arc::clone(&self.store), share), rejected))
     }
 }
+
+#[cfg(test)]
+mod tests;
