@@ -126,7 +126,7 @@ impl Repository {
     fn reader(&self, ctx: &Context) -> Result<(StoreReader, Vec<(crate::ObjectName, Error)>)> {
         let rejected = self.store.index().refresh(self.store.backend(), self.store.keys(), ctx)?;
         let share = usize::try_from(ctx.limits().memory_bytes() / 4).unwrap_or(usize::MAX);
-        Ok((StoreReader::new(Arc::clone(&self.store), share), rejected))
+        Ok((StoreReader::new(Arc::clone(&self.store), share, ctx), rejected))
     }
 }
 
