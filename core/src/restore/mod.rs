@@ -21,6 +21,9 @@ mod standing;
 mod sys;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 pub use options::{Overwrite, Ownership, RestoreOptions};
 pub use report::RestoreReport;
 
