@@ -35,5 +35,5 @@ pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
 pub use report::Outcome;
-pub use restore::{Overwrite, Ownership, RestoreOptions, RestoreReport};
+pub use restore::{FileReader, Overwrite, Ownership, RestoreOptions, RestoreReport};
 pub use source::{EntryHandle, EntrySource, SourceItem};
