@@ -46,7 +46,7 @@ pub use report::Outcome;
 pub use repository::{
     BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository,
 };
-pub use restore::{Overwrite, Ownership, RestoreOptions, RestoreReport};
+pub use restore::{FileReader, Overwrite, Ownership, RestoreOptions, RestoreReport};
 pub use source::{
     AppEntry, EntryHandle, EntrySource, FileSource, IterSource, ReaderSource, Source, SourceItem, TarSource,
 };
