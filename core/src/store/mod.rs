@@ -8,6 +8,7 @@ pub(crate) mod index;
 pub(crate) mod keys;
 pub(crate) mod leases;
 pub(crate) mod marks;
+pub(crate) mod packs;
 pub(crate) mod read;
 pub(crate) mod sealed;
 pub(crate) mod sessions;
