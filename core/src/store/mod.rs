@@ -9,6 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod leases;
 pub(crate) mod local_tree;
 pub(crate) mod marks;
+pub(crate) mod packs;
 pub(crate) mod read;
 pub(crate) mod sealed;
 pub(crate) mod session;

@@ -129,11 +129,17 @@ impl Store {
     /// Reads and opens the copy of a segment that lies here.
     pub(crate) fn open_segment(&self, place: &SegmentPlace) -> Result<Segment> {
         let name = ObjectName::of(Folder::Packs, place.pack);
-        let key = self.session_key(place)?;
         let end = place.offset.saturating_add(u64::from(place.header.stored_length));
         let mut sealed = self.backend().read(&name, place.offset..end)?;
-        Segment::open(&place.header, &self.keys().repository, &key, self.hasher()?, &mut sealed)
-            .map_err(|error| error.object(format!("{name}, segment {}", place.header.id.short())))
+        self.open_sealed(place, &mut sealed)
+    }
+
+    /// Opens the bytes of a segment that were read from here.
+    pub(crate) fn open_sealed(&self, place: &SegmentPlace, sealed: &mut [u8]) -> Result<Segment> {
+        let key = self.session_key(place)?;
+        Segment::open(&place.header, &self.keys().repository, &key, self.hasher()?, sealed).map_err(|error| {
+            error.object(format!("{}, segment {}", ObjectName::of(Folder::Packs, place.pack), place.header.id.short()))
+        })
     }
 
     /// The key of a segment's session, from the header of a pack that holds it.
