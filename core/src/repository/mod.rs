@@ -1,6 +1,7 @@
 //! The face of the crate: a repository and what can be done with it.
 
 mod backup;
+mod care;
 mod keys;
 mod listing;
 mod look;
