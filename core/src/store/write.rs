@@ -10,7 +10,7 @@ use crate::crypto::hash::IdHasher;
 use crate::crypto::{SecretKey, fill_random, random};
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::pack::{
-    PackContents, PackHeader, PackKeys, PackedSegment, Reference, SessionEntry, TRAILER, footer_length, padme,
+    MAX_FOOTER, PackContents, PackHeader, PackKeys, PackedSegment, Reference, SessionEntry, TRAILER, footer_length, padme,
     seal_footer,
 };
 use crate::format::segment::{self, BlobKind, SegmentBuilder, SegmentHeader, SegmentPlace};
@@ -428,8 +428,9 @@ impl Packer {
     }
 
     fn is_full_with(&self, segment: &SealedSegment) -> bool {
-        let length = self.length + segment.sealed.len() as u64 + self.footer + Packer::footer_share(segment);
-        !self.segments.is_empty() && length > self.pack_size
+        let footer = self.footer + Packer::footer_share(segment);
+        let length = self.length + segment.sealed.len() as u64 + footer;
+        !self.segments.is_empty() && (length > self.pack_size || footer > MAX_FOOTER / 2)
     }
 
     fn add(&mut self, segment: SealedSegment) {
