@@ -16,19 +16,16 @@ use crate::source::{EntrySource, Source};
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::devices::DeviceList;
 use crate::store::filter::SnapshotFilter;
-use crate::store::leases;
 use crate::store::local_tree::LocalTrees;
 use crate::store::read::StoreReader;
+use crate::store::session::Session;
 use crate::store::snapshots::{self, NewSnapshot, Snapshot, Snapshots};
-use crate::store::write::{BlobWriter, new_session};
+use crate::store::write::BlobWriter;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// zstd's own default: what a faster level saves in time, storage pays for.
 const DEFAULT_LEVEL: i32 = 3;
-
-/// How long a lease holds without being renewed. Long enough for a phone that sleeps between two packs.
-const LEASE: Duration = Duration::from_secs(60 * 60);
 
 /// What a backup did.
 #[derive(Debug, Clone)]
@@ -113,13 +110,12 @@ impl Repository {
         }
         let meter = ctx.meter();
         meter.phase(Phase::Preparing);
-        let (backend, keys) = (self.store.backend(), self.store.keys());
+        let keys = self.store.keys();
         let began: Timestamp = SystemTime::now().into();
-        let devices = self.devices_list()?;
+        let devices = Arc::new(self.devices_list()?);
         let body = body(options, &source);
         let lineage = snapshots::lineage(keys, &body.host, &body.paths)?;
-        let session = new_session()?;
-        let mut lease = leases::begin(backend, keys, &devices, session, LeasePurpose::Backup, LEASE, began)?;
+        let session = Arc::new(Session::begin(&self.store, &devices, LeasePurpose::Backup)?);
 
         let (reader, _) = self.reader(ctx)?;
         let mut start = self.start(&devices, &lineage, options.parent)?;
@@ -129,16 +125,20 @@ impl Repository {
         }
         meter.phase(Phase::BackingUp);
         let pool = Arc::new(ctx.pool()?);
-        let writer = BlobWriter::new(&self.store, session, level, ctx, Arc::clone(&pool))?;
+        let writer = BlobWriter::new(&self.store, &session, level, ctx, Arc::clone(&pool))?;
         let mut work = Work { writer, reader: &reader, options, meter: &meter, ctx };
         let result = pool.install(|| work.run(&mut source, begin));
         let finished = result.and_then(|done| {
             meter.phase(Phase::Finishing);
-            self.commit(&devices, &start, done, &work.writer, Commit { began, lineage, session, body, options })
+            self.commit(
+                &devices,
+                &start,
+                done,
+                &work.writer,
+                Commit { began, lineage, session: session.id(), body, options },
+            )
         });
-        // Whether it worked or not, nobody needs to wait for this session any more. Where that cannot be written,
-        // the lease runs out by itself.
-        let _ = lease.end(backend, keys, &devices, SystemTime::now().into());
+        session.end();
         let mut report = finished?;
         report.duration = meter.elapsed();
         meter.finish();

@@ -1,6 +1,7 @@
 //! The face of the crate: a repository and what can be done with it.
 
 mod backup;
+mod care;
 mod keys;
 mod listing;
 mod look;
@@ -126,7 +127,7 @@ impl Repository {
     fn reader(&self, ctx: &Context) -> Result<(StoreReader, Vec<(crate::ObjectName, Error)>)> {
         let rejected = self.store.index().refresh(self.store.backend(), self.store.keys(), ctx)?;
         let share = usize::try_from(ctx.limits().memory_bytes() / 4).unwrap_or(usize::MAX);
-        Ok((StoreReader::new(Arc::clone(&self.store), share), rejected))
+        Ok((StoreReader::new(Arc::clone(&self.store), share, ctx), rejected))
     }
 }
 

@@ -9,13 +9,16 @@ pub(crate) mod keys;
 pub(crate) mod leases;
 pub(crate) mod local_tree;
 pub(crate) mod marks;
+pub(crate) mod packs;
 pub(crate) mod read;
 pub(crate) mod sealed;
+pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod snapshots;
 pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+mod throttle;
 mod upload;
 pub(crate) mod write;
 
