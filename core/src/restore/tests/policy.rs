@@ -300,3 +300,25 @@ fn names_of_one_file_are_linked_again() {
     assert!(inode("a") == inode("b") && inode("b") == inode("c"));
     snapshot.expect_at(scratch.path());
 }
+
+#[test]
+fn folders_with_more_names_than_memory_are_left_alone() {
+    let scratch = scratch();
+    let mut snapshot = Snapshot::new();
+    snapshot.folder("huge");
+    snapshot.folder("small");
+    // A budget of 32 MiB remembers half a million names; links cost nothing to make.
+    for number in 0..524_300 {
+        snapshot.symlink(&format!("huge/{number}"), "x");
+    }
+    std::fs::create_dir(scratch.path().join("small")).unwrap();
+    std::fs::create_dir(scratch.path().join("huge")).unwrap();
+    std::fs::write(scratch.path().join("huge/extra"), OLD).unwrap();
+    std::fs::write(scratch.path().join("small/extra"), OLD).unwrap();
+    let ctx = crate::Context::new().budget(crate::Budget::default().memory(0));
+    let options = RestoreOptions::to(scratch.path()).delete_extra(true).include("/small").include("/huge/extra");
+    let report = snapshot.try_restore(&options, &ctx).unwrap();
+    assert_eq!(named(&report.problems), ["huge unsupported"]);
+    assert_eq!(report.deleted, 1);
+    assert!(scratch.path().join("huge/extra").exists());
+}
