@@ -3,7 +3,6 @@
 use super::noise;
 use std::collections::BTreeMap;
 use std::sync::Barrier;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use strongroom::{Backend, Error, ErrorKind, Folder, ObjectInfo, ObjectName, Timestamp};
 
@@ -144,12 +143,10 @@ fn nobody_sees_half_an_object(backend: &impl Backend) {
     let objects: Vec<ObjectName> =
         (0..24).map(|number| ObjectName::new(Folder::Index, format!("{number:04}")).unwrap()).collect();
     let bytes = noise(7, 1 << 20);
-    let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watch = || {
             let mut seen = 0;
-            while !done.load(Ordering::Acquire) || seen < objects.len() {
-                let object = &objects[seen];
+            while let Some(object) = objects.get(seen) {
                 match backend.stat(object) {
                     Ok(info) => {
                         assert_eq!(info.length, bytes.len() as u64, "{object} is seen before it is whole");
@@ -168,7 +165,6 @@ fn nobody_sees_half_an_object(backend: &impl Backend) {
             let parts: Vec<&[u8]> = bytes.chunks(64 << 10).collect();
             backend.put(object, &parts).unwrap();
         }
-        done.store(true, Ordering::Release);
         watchers.into_iter().for_each(|watcher| watcher.join().unwrap());
     });
 }
