@@ -1,7 +1,7 @@
 //! The index: which blob is in which segment, and where segments lie. Loaded from index objects, which can be
 //! rebuilt from packs.
 
-use super::keys::Keys;
+use super::keys::{Keys, Purpose};
 use super::table::{SegmentPlace, SharedTable, Table};
 use crate::backend::{Backend, Folder, ObjectName};
 use crate::context::Context;
@@ -246,14 +246,14 @@ pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName, length
         return Err(corrupt("read an index", "its bytes are not what its name says").object(name));
     }
     let epoch = IndexObject::epoch(&bytes).map_err(|error| error.or_object(name))?;
-    let epoch = keys.epoch(epoch).map_err(|error| error.or_object(name))?;
-    IndexObject::open(&bytes, &keys.repository, &epoch.index_object).map_err(|error| error.or_object(name))
+    let key = keys.sealing(epoch, Purpose::Index).map_err(|error| error.or_object(name))?;
+    IndexObject::open(&bytes, &keys.repository, key).map_err(|error| error.or_object(name))
 }
 
 /// Writes an index object for these packs.
 pub(crate) fn write(backend: &dyn Backend, keys: &Keys, object: &IndexObject) -> Result<IndexId> {
     let epoch = keys.current()?;
-    let bytes = object.seal(&keys.repository, epoch.epoch, &epoch.index_object)?;
+    let bytes = object.seal(&keys.repository, epoch.epoch, epoch.sealing(Purpose::Index))?;
     let id = IndexId::from_bytes(hash::name(&bytes));
     backend.put(&ObjectName::of(Folder::Index, id), &[&bytes])?;
     Ok(id)
