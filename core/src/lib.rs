@@ -1,7 +1,7 @@
 //! Strongroom: the backup engine that apps embed.
 //!
 //! A folder, a database dump or any stream goes in; encrypted, deduplicated, compressed objects come out on
-//! storage that nobody has to trust; the same bytes come back.
+//! storage that nobody has to trust; the same bytes come back. Begin with [`Repository`].
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 #![cfg_attr(not(test), deny(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap))]
@@ -20,12 +20,13 @@ mod path;
 mod problem;
 mod progress;
 mod report;
+mod repository;
 mod source;
 mod store;
 mod tree;
 
 pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
-pub use backup::ChangeDetection;
+pub use backup::{BackupOptions, ChangeDetection, Parent};
 pub use cancel::CancelToken;
 pub use chunker::ChunkSizes;
 pub use context::{Budget, Context};
@@ -35,11 +36,19 @@ pub use error::{Error, ErrorKind, Result, Retry};
 pub use format::bundle::Role;
 pub use format::device::{DeviceKey, DeviceRequest};
 pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Owner, Run, Timestamp, Xattr};
+pub use format::snapshot::{SnapshotCounts, SnapshotOutcome};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
 pub use report::Outcome;
-pub use source::{EntryHandle, EntrySource, FileSource, SourceItem};
+pub use repository::{
+    BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository,
+};
+pub use source::{
+    AppEntry, EntryHandle, EntrySource, FileSource, IterSource, ReaderSource, Source, SourceItem, TarSource,
+};
 pub use store::devices::DeviceInfo;
-pub use store::keys::Secret;
+pub use store::filter::SnapshotFilter;
+pub use store::keys::{PassphraseChange, Revocation, Secret, SlotInfo, SlotMethod};
+pub use store::snapshots::{Snapshot, SnapshotListing};

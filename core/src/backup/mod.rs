@@ -13,9 +13,9 @@ pub(crate) use previous::Base;
 
 use crate::chunker::{ChunkSizes, Chunker};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Result, invalid};
 use crate::format::entry::{Content, Entry, EntryKind, HardLink, Hole, Xattr};
-use crate::format::node::Totals;
+use crate::format::node::{Totals, fault, xattr_fault};
 use crate::id::BlobId;
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
@@ -122,6 +122,8 @@ impl Backup<'_> {
             self.ctx.check("back up")?;
             let Some(item) = source.next(self.ctx)? else { return Ok(true) };
             if let Some((entry, stored)) = self.item(item, writer)? {
+                self.meter.add_entries(1);
+                self.directories += u64::from(entry.kind == EntryKind::Directory);
                 tree.push(entry, stored, writer)?;
             }
         }
@@ -143,18 +145,28 @@ impl Backup<'_> {
                 finished = true;
                 break;
             };
-            if let Some((entry, stored)) = self.item(item, writer)? {
-                unsorted.push(entry, stored, writer)?;
+            match item {
+                SourceItem::Link(entry, target) => unsorted.link(entry, target, writer)?,
+                item => {
+                    if let Some((entry, stored)) = self.item(item, writer)? {
+                        unsorted.push(entry, stored, writer)?;
+                    }
+                }
             }
         }
         self.ctx.check("back up")?;
-        let (entries, problems) = unsorted.finish(writer)?;
-        problems.into_iter().for_each(|problem| self.problem(problem));
-        for entry in entries {
-            self.directories += u64::from(entry.added && entry.entry.kind == EntryKind::Directory);
-            let content = Stored::Content(entry.entry.content.clone());
-            tree.push(entry.entry, content, writer)?;
-        }
+        unsorted.finish(writer, &mut |found, writer| match found {
+            Ok(mut entry) => {
+                self.meter.add_entries(1);
+                self.directories += u64::from(entry.kind == EntryKind::Directory);
+                let content = Stored::Content(std::mem::take(&mut entry.content));
+                tree.push(entry, content, writer)
+            }
+            Err(problem) => {
+                self.problem(problem);
+                Ok(())
+            }
+        })?;
         Ok(finished)
     }
 
@@ -165,6 +177,10 @@ impl Backup<'_> {
                 self.problem(problem);
                 return Ok(None);
             }
+            SourceItem::Link(entry, _) => {
+                let detail = "only a source that is not sorted can say that a path is one more name of another";
+                return Err(invalid("back up", detail).object(&entry.path));
+            }
             SourceItem::Entry(entry, handle) => (entry, handle),
         };
         self.meter.report(|| Some(entry.path.to_string()));
@@ -172,11 +188,7 @@ impl Backup<'_> {
         if let Some(problem) = handle.take_problem() {
             self.problem(problem);
         }
-        if let Some((entry, _)) = &result {
-            self.meter.add_entries(1);
-            self.directories += u64::from(entry.kind == EntryKind::Directory);
-        }
-        Ok(result)
+        Ok(result.and_then(|(entry, stored)| Some((self.admit(entry)?, stored))))
     }
 
     fn entry(
@@ -273,6 +285,21 @@ impl Backup<'_> {
             self.problem(Problem::new(entry.path.clone(), ProblemReason::Changed, detail));
         }
         entry.size = length;
+    }
+
+    /// Keeps out what could be written but not read again.
+    fn admit(&mut self, mut entry: Entry) -> Option<Entry> {
+        if let Some(fault) = xattr_fault(&entry.metadata.xattrs) {
+            entry.metadata.xattrs.clear();
+            self.problem(Problem::new(entry.path.clone(), ProblemReason::Metadata, fault));
+        }
+        match fault(&entry) {
+            None => Some(entry),
+            Some(fault) => {
+                self.problem(Problem::new(entry.path, ProblemReason::Unsupported, fault));
+                None
+            }
+        }
     }
 
     fn problem(&mut self, problem: Problem) {

@@ -3,26 +3,22 @@
 use super::content::Stored;
 use super::pending::resolve;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::entry::{Content, Entry, EntryKind, Metadata, Owner};
+use crate::format::entry::{Content, Entry};
 use crate::path::EntryPath;
-use crate::problem::{Problem, ProblemReason};
+use crate::problem::Problem;
+use crate::source::links::Links;
+use crate::source::parents::FillParents;
 use crate::store::write::BlobWriter;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Collects entries by path; a path that comes again replaces what came before, as in a tar stream.
 pub(crate) struct Unsorted {
     entries: BTreeMap<EntryPath, Entry>,
+    links: Links,
     /// The newest entries, whose segments may still be open.
     waiting: Vec<(Entry, Stored)>,
     bytes: u64,
     limit: u64,
-}
-
-/// An entry in its place, and whether it was made up because the source had things below it.
-pub(crate) struct Placed {
-    pub(crate) entry: Entry,
-    pub(crate) added: bool,
 }
 
 /// What an entry costs in memory beside its variable parts.
@@ -32,10 +28,21 @@ const MAX_WAITING: usize = 4096;
 impl Unsorted {
     /// `limit` bounds the memory for entries, in bytes.
     pub(crate) fn new(limit: u64) -> Self {
-        Unsorted { entries: BTreeMap::new(), waiting: Vec::new(), bytes: 0, limit }
+        Unsorted { entries: BTreeMap::new(), links: Links::default(), waiting: Vec::new(), bytes: 0, limit }
     }
 
     pub(crate) fn push(&mut self, entry: Entry, stored: Stored, writer: &mut BlobWriter) -> Result<()> {
+        self.links.entry(&entry.path);
+        self.wait(entry, stored, writer)
+    }
+
+    /// Adds one more name for the file at `target`.
+    pub(crate) fn link(&mut self, mut entry: Entry, target: EntryPath, writer: &mut BlobWriter) -> Result<()> {
+        self.links.link(&mut entry, target);
+        self.wait(entry, Stored::Content(Content::Empty), writer)
+    }
+
+    fn wait(&mut self, entry: Entry, stored: Stored, writer: &mut BlobWriter) -> Result<()> {
         self.waiting.push((entry, stored));
         if self.waiting.len() >= MAX_WAITING { self.settle(writer) } else { Ok(()) }
     }
@@ -62,63 +69,38 @@ impl Unsorted {
         Ok(())
     }
 
-    /// Everything in order, with missing folders filled in. Entries below something that is not a folder cannot be
-    /// restored and are left out as problems.
-    pub(crate) fn finish(mut self, writer: &mut BlobWriter) -> Result<(Vec<Placed>, Vec<Problem>)> {
+    /// Calls `found` for everything in order: entries, folders that were missing, and problems in place of what
+    /// cannot be stored.
+    pub(crate) fn finish(
+        mut self,
+        writer: &mut BlobWriter,
+        found: &mut dyn FnMut(Result<Entry, Problem>, &mut BlobWriter) -> Result<()>,
+    ) -> Result<()> {
         self.settle(writer)?;
-        let mut placed: Vec<Placed> = Vec::with_capacity(self.entries.len());
-        let mut problems = Vec::new();
-        // The folders that lead to the entry at hand, from the root down.
-        let mut open: Vec<EntryPath> = Vec::new();
-        let mut obstacle: Option<EntryPath> = None;
-        for (path, entry) in self.entries {
-            if let Some(obstacle) = &obstacle
-                && path.is_within(obstacle)
-            {
-                let detail = format!("{obstacle} is not a folder, so nothing can be inside it");
-                problems.push(Problem::new(path, ProblemReason::Obstructed, detail));
-                continue;
-            }
-            while open.last().is_some_and(|folder| !path.is_within(folder)) {
-                open.pop();
-            }
-            if !path.is_root() {
-                add_parents(&path, &mut open, &mut placed);
-            }
-            if entry.kind == EntryKind::Directory {
-                open.push(path);
-            } else {
-                obstacle = Some(path);
-            }
-            placed.push(Placed { entry, added: false });
+        if !self.links.is_empty() {
+            self.entries.values().for_each(|entry| self.links.learn(entry));
         }
-        if placed.is_empty() {
-            placed.push(Placed { entry: folder(EntryPath::root()), added: true });
+        let mut parents = FillParents::default();
+        for entry in self.entries.into_values() {
+            let entry = match self.links.resolve(entry) {
+                Ok(entry) => entry,
+                Err(problem) => {
+                    found(Err(problem), writer)?;
+                    continue;
+                }
+            };
+            match parents.before(&entry)? {
+                Ok(missing) => {
+                    for folder in missing {
+                        found(Ok(folder), writer)?;
+                    }
+                    found(Ok(entry), writer)?;
+                }
+                Err(problem) => found(Err(problem), writer)?,
+            }
         }
-        Ok((placed, problems))
+        Ok(())
     }
-}
-
-/// Adds the folders between the last open one and `path`.
-fn add_parents(path: &EntryPath, open: &mut Vec<EntryPath>, placed: &mut Vec<Placed>) {
-    let mut missing = Vec::new();
-    let mut parent = path.parent();
-    while let Some(folder) = parent {
-        if open.last() == Some(&folder) {
-            break;
-        }
-        parent = folder.parent();
-        missing.push(folder);
-    }
-    for path in missing.into_iter().rev() {
-        placed.push(Placed { entry: folder(path.clone()), added: true });
-        open.push(path);
-    }
-}
-
-fn folder(path: EntryPath) -> Entry {
-    let metadata = Metadata { mode: 0o755, owner: Arc::new(Owner::default()), ..Metadata::default() };
-    Entry { path, kind: EntryKind::Directory, metadata, size: 0, holes: Vec::new(), content: Content::Empty }
 }
 
 fn cost(entry: &Entry) -> u64 {

@@ -46,6 +46,11 @@ pub(crate) fn name(bytes: &[u8]) -> [u8; 32] {
     *blake3::hash(bytes).as_bytes()
 }
 
+/// A hash that only holders of `key`, which must be for this purpose alone, can compute.
+pub(crate) fn keyed(key: &SecretKey, message: &[u8]) -> [u8; 32] {
+    *blake3::keyed_hash(key.expose(), message).as_bytes()
+}
+
 /// A hash for one purpose over `parts`, one after the other: BLAKE3 in its key derivation mode.
 ///
 /// It is returned as a secret because it may be made of one; where it is none, it can be exposed.

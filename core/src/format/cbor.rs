@@ -4,6 +4,7 @@
 //! the same way again, so that hashes and signatures over structures are unambiguous.
 
 use crate::error::{Result, corrupt, internal, unsupported};
+use crate::format::entry::Timestamp;
 use ciborium::Value;
 use std::collections::BTreeMap;
 
@@ -36,6 +37,11 @@ impl MapWriter {
 
     pub(crate) fn list(self, key: u32, values: impl IntoIterator<Item = Value>) -> Self {
         self.put(key, Value::Array(values.into_iter().collect()))
+    }
+
+    /// A point in time: a list of its seconds and nanoseconds.
+    pub(crate) fn time(self, key: u32, time: Timestamp) -> Self {
+        self.list(key, [Value::from(time.seconds), Value::from(time.nanos)])
     }
 
     pub(crate) fn into_value(self) -> Value {
@@ -136,8 +142,33 @@ impl MapReader {
         self.take(key)?.into_array().map_err(|_| self.wrong(key))
     }
 
+    /// A list of at most `most` values, each read by `read`.
+    pub(crate) fn list_of<T>(&mut self, key: u32, most: usize, read: impl Fn(Value) -> Option<T>) -> Result<Vec<T>> {
+        let values = self.list(key)?;
+        if values.len() > most {
+            return Err(corrupt(self.operation, format!("field {key} lists more than {most} values")));
+        }
+        values.into_iter().map(|value| read(value).ok_or_else(|| self.wrong(key))).collect()
+    }
+
+    pub(crate) fn time(&mut self, key: u32) -> Result<Timestamp> {
+        let parts: Vec<i64> = self.list_of(key, 2, |value| value.as_integer().and_then(|part| part.try_into().ok()))?;
+        let [seconds, nanos] = parts.try_into().map_err(|_| self.wrong(key))?;
+        match u32::try_from(nanos) {
+            Ok(nanos) if nanos < 1_000_000_000 => Ok(Timestamp { seconds, nanos }),
+            _ => Err(self.wrong(key)),
+        }
+    }
+
     pub(crate) fn map(&mut self, key: u32) -> Result<MapReader> {
         MapReader::from_value(self.take(key)?, self.operation)
+    }
+
+    /// The one encoding of the fields that were not taken yet, but for one: the signature over the others.
+    pub(crate) fn encode_without(&self, key: u32) -> Result<Vec<u8>> {
+        let mut fields = self.fields.clone();
+        fields.remove(&key);
+        MapWriter { fields }.encode()
     }
 
     /// Reads the version that stands in every structure under key 0.
@@ -173,6 +204,20 @@ mod tests {
         let mut map = MapReader::decode(&bytes, "read").unwrap();
         assert_eq!(map.version(2).unwrap_err().kind(), ErrorKind::Unsupported);
         assert_eq!(map.u64(7).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn times_and_lists_are_bounded() {
+        let time = Timestamp::new(-5, 999_999_999);
+        let bytes = MapWriter::new().time(1, time).list(2, [1.into(), 2.into()]).encode().unwrap();
+        let mut map = MapReader::decode(&bytes, "read").unwrap();
+        assert_eq!(map.time(1).unwrap(), time);
+        assert_eq!(map.encode_without(2).unwrap(), MapWriter::new().encode().unwrap());
+        assert_eq!(map.list_of(2, 1, Some).unwrap_err().kind(), ErrorKind::Corrupt);
+        for parts in [&[1i64][..], &[1, 1_000_000_000], &[1, -1], &[1, 2, 3]] {
+            let bytes = MapWriter::new().list(1, parts.iter().map(|part| Value::from(*part))).encode().unwrap();
+            assert_eq!(MapReader::decode(&bytes, "read").unwrap().time(1).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
     }
 
     #[test]

@@ -333,3 +333,177 @@ pub(crate) struct Verified(signed::Signed);
 fn ascend(devices: &[Device]) -> bool {
     devices.is_sorted_by(|left, right| left.id < right.id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::format::object::HEADER;
+    use proptest::prelude::*;
+
+    fn device_key(seed: u8) -> DeviceKey {
+        DeviceKey::from_seeds(SecretKey::from_bytes([seed; 32]), SecretKey::from_bytes([seed; 32])).unwrap()
+    }
+
+    fn owner() -> SigningKey {
+        SigningKey::from_seed(SecretKey::from_bytes([99; 32]))
+    }
+
+    fn device(seed: u8, role: Role, name: &str, revoked: Option<i64>) -> Device {
+        let key = device_key(seed);
+        Device {
+            id: key.id(),
+            name: name.to_owned(),
+            role,
+            verifying: key.signing.verifying_key(),
+            kem: Some(key.kem_public.clone()),
+            added: 1_700_000_000,
+            revoked,
+        }
+    }
+
+    fn signing_only(seed: u8) -> Device {
+        let verifying = SigningKey::from_seed(SecretKey::from_bytes([seed; 32])).verifying_key();
+        let id = device_id(&verifying, None);
+        Device { id, verifying, kem: None, ..device(seed, Role::Writer, "", None) }
+    }
+
+    fn list(mut devices: Vec<Device>) -> List {
+        devices.sort_by_key(|device| device.id);
+        List { repository: RepositoryId::from_bytes([1; 16]), generation: 7, devices }
+    }
+
+    fn read(bytes: &[u8]) -> Result<List> {
+        List::decode(&List::verify(bytes, &owner().verifying_key(), "read")?, "read")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn keys_and_requests_come_back(signing: [u8; 32], kem: [u8; 32], name in "[^\\p{Cc}]{0,32}") {
+            let key = DeviceKey::from_seeds(SecretKey::from_bytes(signing), SecretKey::from_bytes(kem)).unwrap();
+            let again = DeviceKey::from_bytes(&key.to_bytes()).unwrap();
+            prop_assert_eq!(again.to_bytes(), key.to_bytes());
+            prop_assert_eq!(again.id(), key.id());
+            let request = key.request(&name).unwrap();
+            prop_assert_eq!(request.name(), name);
+            prop_assert_eq!(DeviceRequest::from_bytes(&request.to_bytes()).unwrap(), request);
+        }
+
+        #[test]
+        fn lists_come_back(
+            seeds in prop::collection::btree_set(any::<u8>(), 0..4),
+            role in prop::sample::select(Role::ALL.as_slice()),
+            name in "[^\\p{Cc}]{0,32}",
+            revoked: Option<i64>,
+            generation: u32,
+        ) {
+            let mut devices: Vec<Device> = seeds.iter().map(|seed| device(*seed, role, &name, revoked)).collect();
+            devices.extend(seeds.iter().map(|seed| signing_only(*seed)));
+            let list = List { generation, ..list(devices) };
+            let bytes = list.encode(&owner()).unwrap();
+            prop_assert_eq!(read(&bytes).unwrap(), list);
+            prop_assert_eq!(List::generation_of(&List::file_name(generation, &bytes)), Some(generation));
+        }
+
+        #[test]
+        fn rubbish_never_panics(bytes: Vec<u8>) {
+            for kind in [Kind::DeviceKey, Kind::DeviceRequest, Kind::DeviceList] {
+                let object = [header(kind).as_slice(), &bytes].concat();
+                prop_assert!(DeviceKey::from_bytes(&object).is_err());
+                prop_assert!(DeviceRequest::from_bytes(&object).is_err());
+                prop_assert!(read(&object).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_list_or_request_is_refused() {
+        let list = list(vec![signing_only(1), device(2, Role::Reader, "phone", Some(5))]).encode(&owner()).unwrap();
+        let request = device_key(3).request("laptop").unwrap().to_bytes();
+        for (case, bytes) in [list, request].into_iter().enumerate() {
+            let kind = |bytes: &[u8]| match case {
+                0 => read(bytes).unwrap_err().kind(),
+                _ => DeviceRequest::from_bytes(bytes).unwrap_err().kind(),
+            };
+            for position in 0..bytes.len() {
+                for bit in 0..8 {
+                    let mut flipped = bytes.clone();
+                    flipped[position] ^= 1 << bit;
+                    let kind = kind(&flipped);
+                    let expected: &[ErrorKind] = match position {
+                        7 => &[ErrorKind::Unsupported],
+                        0..=HEADER => &[ErrorKind::Corrupt, ErrorKind::Untrusted],
+                        _ if position >= bytes.len() - 64 => &[ErrorKind::Untrusted],
+                        _ if position >= bytes.len() - 67 => &[ErrorKind::Corrupt],
+                        // A list is the owner's or it is not, whatever else is wrong.
+                        _ if case == 0 => &[ErrorKind::Untrusted],
+                        _ => &[ErrorKind::Untrusted, ErrorKind::Corrupt, ErrorKind::Unsupported],
+                    };
+                    assert!(expected.contains(&kind), "case {case} byte {position} bit {bit}: {kind:?}");
+                }
+            }
+            for length in 0..bytes.len() {
+                assert_eq!(kind(&bytes[..length]), ErrorKind::Corrupt);
+            }
+        }
+    }
+
+    #[test]
+    fn lists_that_break_the_rules_are_refused_though_the_owner_signed_them() {
+        let good = list(vec![signing_only(1), signing_only(2)]);
+        let twice = List { devices: vec![signing_only(1), signing_only(1)], ..good.clone() };
+        assert_eq!(twice.encode(&owner()).unwrap_err().kind(), ErrorKind::Internal);
+        let sign = |version: u32, devices: &[Device]| {
+            let devices = devices.iter().map(|device| device.map().into_value());
+            let map = MapWriter::new().put(0, version).bytes(1, &[1; 16]).put(2, 7).list(3, devices);
+            read(&signed::sign(Kind::DeviceList, map, &owner(), LIST_CONTEXT).unwrap())
+        };
+        assert_eq!(sign(1, &good.devices).unwrap(), good);
+        assert_eq!(sign(2, &good.devices).unwrap_err().kind(), ErrorKind::Unsupported);
+        let kind = |devices: &[Device]| sign(1, devices).unwrap_err().kind();
+        assert_eq!(kind(&twice.devices), ErrorKind::Corrupt);
+        assert_eq!(kind(&[Device { id: DeviceId::from_bytes([0; 16]), ..signing_only(1) }]), ErrorKind::Corrupt);
+        assert_eq!(kind(&[Device { name: "\n".to_owned(), ..signing_only(1) }]), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn the_largest_list_fits() {
+        let kem = Box::new([1; kem::PUBLIC_KEY]);
+        let devices = (0..MAX_DEVICES).map(|number| {
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&(number as u64).to_le_bytes());
+            let verifying = SigningKey::from_seed(SecretKey::from_bytes(seed)).verifying_key();
+            let id = device_id(&verifying, Some(&kem));
+            let name = "n".repeat(label::MAX_LENGTH);
+            Device {
+                id,
+                verifying,
+                name,
+                kem: Some(kem.clone()),
+                role: Role::Owner,
+                added: i64::MAX,
+                revoked: Some(i64::MAX),
+            }
+        });
+        let list = list(devices.collect());
+        assert_eq!(read(&list.encode(&owner()).unwrap()).unwrap().devices.len(), MAX_DEVICES);
+    }
+
+    #[test]
+    fn ids_tell_keys_apart_and_names_are_bounded() {
+        let key = device_key(1);
+        assert_ne!(key.id(), signing_only(1).id);
+        assert_ne!(key.id(), device_key(2).id());
+        assert_eq!(key.request("\u{1b}[1m").unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(key.request(&"x".repeat(129)).unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(format!("{key:?}"), format!("DeviceKey({}, ..)", key.id().short()));
+        for name in ["00000001-0011223344556677", "ffffffff-ffffffffffffffff"] {
+            assert!(List::generation_of(name).is_some());
+        }
+        for name in ["1-0011223344556677", "00000001", "00000001-00112233", "0000000g-0011223344556677"] {
+            assert!(List::generation_of(name).is_none());
+        }
+    }
+}

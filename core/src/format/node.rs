@@ -19,6 +19,8 @@ pub(crate) const MAX_NODE: usize = 8 * 1024 * 1024;
 pub(crate) const MAX_XATTRS: usize = 1024 * 1024;
 /// Longest target of a symbolic link.
 pub(crate) const MAX_LINK: usize = 64 * 1024;
+/// Longest name of an owner or group.
+pub(crate) const MAX_OWNER: usize = 1024;
 /// Deepest tree accepted; far beyond what any number of entries needs.
 pub(crate) const MAX_LEVEL: u8 = 32;
 
@@ -154,6 +156,52 @@ const HAS_XATTRS: u64 = 1 << 6;
 const HAS_HOLES: u64 = 1 << 7;
 const CONTENT_SHIFT: u32 = 8;
 const KNOWN_FLAGS: u64 = (1 << 10) - 1;
+
+/// What is wrong with an entry that no reader would accept, if anything. Sources are asked to yield sound entries;
+/// what they yield is checked all the same before it is written.
+pub(crate) fn fault(entry: &Entry) -> Option<&'static str> {
+    let Entry { kind, metadata, size, holes, content, .. } = entry;
+    let is_file = *kind == EntryKind::File;
+    if metadata.mode > 0o7777 {
+        return Some("its mode has bits beyond 07777");
+    }
+    let times = [Some(metadata.modified), metadata.changed];
+    if times.into_iter().flatten().any(|time| time.nanos > 999_999_999) {
+        return Some("a time of it has a billion nanoseconds or more");
+    }
+    if metadata.owner.user.len() > MAX_OWNER || metadata.owner.group.len() > MAX_OWNER {
+        return Some("the name of its owner is too long");
+    }
+    if let EntryKind::Symlink { target } = kind
+        && (target.len() > MAX_LINK || target.contains(&0))
+    {
+        return Some("its link target is too long or holds NUL");
+    }
+    if !is_file && (*size > 0 || !holes.is_empty() || *content != Content::Empty) {
+        return Some("it has content and is not a file");
+    }
+    let mut end = None;
+    for hole in holes {
+        let touches = end.is_some_and(|end| hole.offset <= end);
+        end = hole.offset.checked_add(hole.length);
+        if touches || hole.length == 0 || end.is_none_or(|end| end > *size) {
+            return Some("its holes are empty, touch, or lie outside of it");
+        }
+    }
+    xattr_fault(&metadata.xattrs)
+}
+
+/// What is wrong with a list of extended attributes, if anything.
+pub(crate) fn xattr_fault(xattrs: &[Xattr]) -> Option<&'static str> {
+    if xattrs.iter().any(|xattr| xattr.name.is_empty() || xattr.name.contains(&0)) {
+        return Some("an extended attribute of it has an impossible name");
+    }
+    if xattrs.windows(2).any(|pair| matches!(pair, [first, second] if first.name >= second.name)) {
+        return Some("its extended attributes do not ascend");
+    }
+    let total = xattrs.iter().map(|xattr| xattr.name.len() + xattr.value.len()).fold(0, usize::saturating_add);
+    (total > MAX_XATTRS).then_some("its extended attributes are longer than 1 MiB together")
+}
 
 /// What an entry is written relative to.
 #[derive(Default)]

@@ -227,7 +227,8 @@ mod tests {
             }
             let items = c.iter().map(|item| MapWriter::new().put(7, *item).into_value());
             let other = MapWriter::new().put(0, a).bytes(1, &b).list(300, items).encode().unwrap();
-            prop_assert_eq!(writer.finish().as_slice(), other);
+            let written = writer.finish();
+            prop_assert_eq!(written.as_slice(), other);
         }
 
         #[test]

@@ -45,16 +45,6 @@ impl Method {
             Method::AccountKey { .. } => 4,
         }
     }
-
-    /// The stable name, in snake case.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Method::Passphrase { .. } => "passphrase",
-            Method::RecoveryCode { .. } => "recovery_code",
-            Method::Device { .. } => "device",
-            Method::AccountKey { .. } => "account_key",
-        }
-    }
 }
 
 /// The open part of a slot: everything the wrap is bound to.
@@ -284,4 +274,216 @@ fn device_aad(repository: &RepositoryId, slot: &SlotId) -> [u8; 32] {
     left.copy_from_slice(repository.as_bytes());
     right.copy_from_slice(slot.as_bytes());
     aad
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::object::HEADER;
+    use proptest::prelude::*;
+
+    const ROOT: SecretKey = SecretKey::from_bytes([7; 32]);
+    const KEY: SecretKey = SecretKey::from_bytes([8; 32]);
+
+    fn bundle(role: Role) -> Bundle {
+        Bundle::derive(&ROOT, RepositoryId::from_bytes([1; 16]), role, &[1, 3], None).unwrap()
+    }
+
+    fn owner() -> SigningKey {
+        crate::format::bundle::owner_signing(&ROOT)
+    }
+
+    fn methods() -> [Method; 4] {
+        [
+            Method::Passphrase { salt: [2; 16], cost: Cost::FLOOR },
+            Method::RecoveryCode { salt: [2; 16] },
+            Method::Device { sealed_key: vec![3; SEALED_KEY] },
+            Method::AccountKey { salt: [2; 16] },
+        ]
+    }
+
+    fn head(method: Method, role: Role) -> Head {
+        Head {
+            repository: RepositoryId::from_bytes([1; 16]),
+            id: SlotId::from_bytes([4; 16]),
+            role,
+            epoch: 3,
+            device: matches!(method, Method::Device { .. }).then_some(DeviceId::from_bytes([5; 16])),
+            method,
+            label: "laptop".to_owned(),
+            created: 1_700_000_000,
+        }
+    }
+
+    fn slot(method: Method, role: Role) -> Slot {
+        Slot::seal(head(method, role), &KEY, &bundle(role), [6; NONCE], Some(&owner())).unwrap()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Bundle> {
+        let slot = Slot::decode(bytes)?;
+        slot.verify(&owner().verifying_key(), "open")?;
+        slot.open(&KEY, "open")
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(
+            method in prop::sample::select(methods().to_vec()),
+            role in prop::sample::select(Role::ALL.as_slice()),
+            salt: [u8; 16],
+            device: Option<[u8; 16]>,
+            label in "[^\\p{Cc}]{0,32}",
+            created: i64,
+        ) {
+            let method = match method {
+                Method::Passphrase { cost, .. } => Method::Passphrase { salt, cost },
+                Method::AccountKey { .. } => Method::AccountKey { salt },
+                other => other,
+            };
+            let mut head = head(method, role);
+            head.device = head.device.or(device.map(DeviceId::from_bytes));
+            (head.label, head.created) = (label, created);
+            let slot = Slot::seal(head, &KEY, &bundle(role), [6; NONCE], Some(&owner())).unwrap();
+            let bytes = slot.encode().unwrap();
+            prop_assert_eq!(Slot::decode(&bytes).unwrap(), slot);
+            prop_assert_eq!(read(&bytes).unwrap().encode(), bundle(role).encode());
+        }
+
+        #[test]
+        fn rubbish_never_panics(bytes: Vec<u8>) {
+            let _ = Slot::decode(&[header(Kind::KeySlot).as_slice(), &bytes].concat());
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused_with_the_kind_of_what_it_hit() {
+        for method in methods() {
+            let device = matches!(method, Method::Device { .. });
+            let slot = slot(method, Role::Maintainer);
+            let bytes = slot.encode().unwrap();
+            let find = |part: &[u8]| bytes.windows(part.len()).position(|window| window == part).unwrap();
+            let (commitment, sealed) = (find(&slot.commitment), find(&slot.sealed));
+            for position in 0..bytes.len() {
+                for bit in 0..8 {
+                    let mut flipped = bytes.clone();
+                    flipped[position] ^= 1 << bit;
+                    let kind = read(&flipped).unwrap_err().kind();
+                    let expected: &[ErrorKind] = match position {
+                        7 => &[ErrorKind::Unsupported],
+                        0..HEADER => &[ErrorKind::Corrupt],
+                        _ if device => &[ErrorKind::Untrusted, ErrorKind::Corrupt, ErrorKind::Unsupported],
+                        _ if (commitment..commitment + 32).contains(&position) => &[ErrorKind::WrongKey],
+                        _ if (sealed..sealed + slot.sealed.len()).contains(&position) => &[ErrorKind::Corrupt],
+                        _ => &[ErrorKind::WrongKey, ErrorKind::Corrupt, ErrorKind::Unsupported],
+                    };
+                    assert!(expected.contains(&kind), "{:?} byte {position} bit {bit}: {kind:?}", slot.head.method);
+                }
+            }
+            for length in 0..bytes.len() {
+                assert_eq!(read(&bytes[..length]).unwrap_err().kind(), ErrorKind::Corrupt);
+            }
+        }
+    }
+
+    #[test]
+    fn another_key_is_wrong_before_anything_is_opened() {
+        let good = slot(Method::RecoveryCode { salt: [2; 16] }, Role::Reader);
+        let other = SecretKey::from_bytes([9; 32]);
+        assert_eq!(good.open(&other, "open").unwrap_err().kind(), ErrorKind::WrongKey);
+        // A seal that does open under the other key, in a slot that commits to this one: without the commitment it
+        // would open, and a ciphertext made to fit several keys would tell an attacker which of them is used.
+        let bound = good.head.bound().unwrap();
+        let crafted = Slot {
+            sealed: aead::seal(&wrap_key(&other, &bound), &bound, &bundle(Role::Reader).encode()).unwrap(),
+            ..good
+        };
+        assert!(aead::open(&wrap_key(&other, &bound), &bound, &crafted.sealed, "open").is_ok());
+        assert_eq!(crafted.open(&other, "open").unwrap_err().kind(), ErrorKind::WrongKey);
+        assert_eq!(crafted.open(&KEY, "open").unwrap_err().kind(), ErrorKind::Corrupt);
+        // And it cannot commit to both.
+        let both = Slot { commitment: *commitment(&other, &bound).expose(), ..crafted };
+        assert!(both.open(&other, "open").is_ok());
+        assert_eq!(both.open(&KEY, "open").unwrap_err().kind(), ErrorKind::WrongKey);
+    }
+
+    #[test]
+    fn the_open_part_must_describe_the_bundle() {
+        let method = Method::RecoveryCode { salt: [2; 16] };
+        let good = head(method, Role::Reader);
+        for wrong in [
+            Head { role: Role::Writer, ..good.clone() },
+            Head { epoch: 1, ..good.clone() },
+            Head { repository: RepositoryId::from_bytes([2; 16]), ..good.clone() },
+        ] {
+            let refused = Slot::seal(wrong.clone(), &KEY, &bundle(Role::Reader), [6; NONCE], None).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Internal);
+            // Made by somebody who holds the key and breaks the rules.
+            let bound = wrong.bound().unwrap();
+            let slot = Slot {
+                commitment: *commitment(&KEY, &bound).expose(),
+                sealed: aead::seal(&wrap_key(&KEY, &bound), &bound, &bundle(Role::Reader).encode()).unwrap(),
+                head: wrong,
+                signature: None,
+            };
+            assert_eq!(read(&slot.encode().unwrap()).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+    }
+
+    #[test]
+    fn costs_out_of_bounds_and_unknown_methods_are_unsupported() {
+        let low = Cost { memory_kib: 1024, ..Cost::FLOOR };
+        let high = Cost { passes: 1000, ..Cost::FLOOR };
+        for cost in [low, high] {
+            let bytes = slot(Method::Passphrase { salt: [2; 16], cost }, Role::Owner).encode().unwrap();
+            assert_eq!(Slot::decode(&bytes).unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+        let good = slot(Method::RecoveryCode { salt: [2; 16] }, Role::Owner);
+        let object = |map: MapWriter| [header(Kind::KeySlot).as_slice(), &map.encode().unwrap()].concat();
+        assert!(Slot::decode(&object(good.map())).is_ok());
+        for map in [good.map().put(5, 9), good.map().put(0, 2), good.map().put(3, 9), good.map().put(12, 1)] {
+            assert_eq!(Slot::decode(&object(map)).unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+        for map in [good.map().put(7, "\u{7}"), good.map().bytes(11, &[0; SIGNATURE]), good.map().bytes(9, &[0; 31])] {
+            assert_eq!(Slot::decode(&object(map)).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+    }
+
+    #[test]
+    fn the_largest_bundles_fit() {
+        let epochs: Vec<u32> = (u32::MAX - 511..=u32::MAX).collect();
+        for role in Role::ALL {
+            let seed = matches!(role, Role::Writer | Role::Reader).then_some(KEY);
+            let bundle = Bundle::derive(&ROOT, RepositoryId::from_bytes([1; 16]), role, &epochs, seed).unwrap();
+            let method = Method::Device { sealed_key: vec![3; SEALED_KEY] };
+            let head = Head { label: "x".repeat(label::MAX_LENGTH), epoch: u32::MAX, ..head(method, role) };
+            let slot = Slot::seal(head, &KEY, &bundle, [6; NONCE], Some(&owner())).unwrap();
+            assert!((slot.encode().unwrap().len() as u64) < MAX_LENGTH);
+        }
+    }
+
+    #[test]
+    fn a_device_slot_needs_the_owner() {
+        let method = Method::Device { sealed_key: vec![3; SEALED_KEY] };
+        let head = head(method.clone(), Role::Writer);
+        let refused = Slot::seal(head.clone(), &KEY, &bundle(Role::Writer), [6; NONCE], None).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Forbidden);
+        let stranger = SigningKey::from_seed(SecretKey::from_bytes([9; 32]));
+        let forged = Slot::seal(head, &KEY, &bundle(Role::Writer), [6; NONCE], Some(&stranger)).unwrap();
+        assert_eq!(read(&forged.encode().unwrap()).unwrap_err().kind(), ErrorKind::Untrusted);
+        let unsigned = Slot { signature: None, ..forged };
+        assert_eq!(Slot::decode(&unsigned.encode().unwrap()).unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn a_key_sealed_to_a_device_is_for_one_slot_of_one_repository() {
+        let private = kem::PrivateKey::from_seed(SecretKey::from_bytes([1; 32]));
+        let (repository, id) = (RepositoryId::from_bytes([1; 16]), SlotId::from_bytes([2; 16]));
+        let sealed = seal_to_device(&private.public_key().unwrap(), &repository, &id, &KEY).unwrap();
+        assert_eq!(sealed.len(), SEALED_KEY);
+        assert_eq!(open_for_device(&private, &repository, &id, &sealed, "open").unwrap().expose(), KEY.expose());
+        for (repository, id) in [(RepositoryId::from_bytes([2; 16]), id), (repository, SlotId::from_bytes([1; 16]))] {
+            let refused = open_for_device(&private, &repository, &id, &sealed, "open").unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Corrupt);
+        }
+    }
 }

@@ -1,19 +1,31 @@
 //! Where entries come from: the file system, a tar stream, a single reader, or an app's own iterator.
 
+mod face;
 mod files;
+mod iter;
+pub(crate) mod links;
+pub(crate) mod parents;
+mod reader;
+mod tar;
 
+pub use face::Source;
 pub use files::FileSource;
+pub use iter::{AppEntry, IterSource};
+pub use reader::ReaderSource;
+pub use tar::TarSource;
 
 use crate::context::Context;
 use crate::error::Result;
 use crate::format::entry::Entry;
+use crate::path::EntryPath;
 use crate::problem::Problem;
 use std::io;
 
 /// Something that yields the entries of a backup.
 ///
-/// Parents need not come before children, nor need entries be sorted; a source that is sorted by
-/// [`EntryPath`](crate::EntryPath) says so and is then streamed without a sort.
+/// Parents need not come before children, nor need entries be sorted, nor folders be named at all; a source that
+/// is sorted by [`EntryPath`](crate::EntryPath) says so and is then streamed without a sort. Where a source that
+/// is not sorted names a path several times, the last one counts.
 pub trait EntrySource: Send {
     /// The next entry or problem, `None` at the end.
     ///
@@ -29,7 +41,8 @@ pub trait EntrySource: Send {
     /// Whether the handle of an entry still works after the next entry was asked for.
     ///
     /// Unless a source says so here, an entry's handle is used and dropped before `next` is called again: the
-    /// bytes of a stream come one file after the other. What was not read by then is skipped.
+    /// bytes of a stream come one file after the other. What was not read by then is skipped, and a handle kept
+    /// all the same fails to read.
     fn handles_keep(&self) -> bool {
         false
     }
@@ -40,6 +53,12 @@ pub trait EntrySource: Send {
 pub enum SourceItem {
     /// An entry, with access to the rest of it.
     Entry(Entry, Box<dyn EntryHandle>),
+    /// One more name, given by the entry's path, for the file at another path of the same source. Of the entry
+    /// only the path counts: all else is the file's own. Only sources that are not sorted yield it, since the
+    /// other path can be anywhere in the order; a sorted source sets [`Metadata::hard_link`] on all names.
+    ///
+    /// [`Metadata::hard_link`]: crate::Metadata::hard_link
+    Link(Entry, EntryPath),
     /// A path that belongs to the backup and cannot be read.
     Problem(Problem),
 }
@@ -47,7 +66,8 @@ pub enum SourceItem {
 /// Access to what a listing leaves out. Used for entries that cannot be taken over from the previous snapshot.
 ///
 /// For a regular file the calls come in the order `open`, `read` until 0, `close`; for anything else only
-/// `describe` is called. All on one thread, which need not be the one that listed the entry.
+/// `describe` is called. After them comes `take_problem`. All on one thread, which need not be the one that
+/// listed the entry.
 pub trait EntryHandle: Send {
     /// Fills in what the listing left out for entries other than regular files: extended attributes, link target.
     ///
@@ -74,14 +94,28 @@ pub trait EntryHandle: Send {
     /// Any; the file is then left out of the snapshot and named in the report.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Ends the reading. A problem returned here is reported, and the entry is kept as it was read.
+    /// Ends the reading, and sets size and holes to what was read where they were not known or did not hold. A
+    /// problem returned here is reported, and the entry is kept as it was read.
     fn close(&mut self, entry: &mut Entry) -> Option<Problem> {
         let _ = entry;
         None
     }
 
-    /// A problem found with the listing that does not keep the entry from being stored (taken once).
+    /// A problem found with the listing, or with metadata, that does not keep the entry from being stored (taken
+    /// once).
     fn take_problem(&mut self) -> Option<Problem> {
         None
     }
 }
+
+/// For entries that are all there when they are listed.
+pub(crate) struct NoHandle;
+
+impl EntryHandle for NoHandle {
+    fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(0)
+    }
+}
+
+#[cfg(test)]
+mod testing;

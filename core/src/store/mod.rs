@@ -1,11 +1,20 @@
 //! Packs, index, sessions, snapshots and keys on a backend.
 
 pub(crate) mod blobs;
+pub(crate) mod checkpoints;
 pub(crate) mod devices;
+pub(crate) mod filter;
 pub(crate) mod index;
 pub(crate) mod keys;
+pub(crate) mod leases;
+pub(crate) mod marks;
 pub(crate) mod read;
+pub(crate) mod sealed;
+pub(crate) mod sessions;
+pub(crate) mod snapshots;
 pub(crate) mod table;
+#[cfg(test)]
+pub(crate) mod testing;
 mod upload;
 pub(crate) mod write;
 
@@ -92,4 +101,23 @@ pub(crate) fn read_small(backend: &dyn Backend, name: &ObjectName, cap: u64) -> 
 /// The time by this machine's clock, in unix seconds. Only claims are made from it, no decisions.
 pub(crate) fn now() -> i64 {
     Timestamp::from(SystemTime::now()).seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::MemoryBackend;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn objects_above_the_cap_are_not_read() {
+        let backend = MemoryBackend::new();
+        let name: ObjectName = "keys/00".parse().unwrap();
+        assert_eq!(read_small(&backend, &name, 3).unwrap_err().kind(), ErrorKind::NotFound);
+        backend.put(&name, &[b"abc"]).unwrap();
+        assert_eq!(read_small(&backend, &name, 3).unwrap(), b"abc");
+        let refused = read_small(&backend, &name, 2).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Corrupt);
+        assert_eq!(refused.object_name(), Some("keys/00"));
+    }
 }

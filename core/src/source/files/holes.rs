@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 /// Most holes an entry keeps: the longest ones. The others are read as the zeros they stand for, so that a file
 /// made of nothing but small holes cannot make its entry grow without bound.
-pub(in crate::source) const MAX_HOLES: usize = 1024;
+const MAX_HOLES: usize = 1024;
 
 /// The holes of an open file of `size` bytes, ascending. None when the file system cannot tell.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_vendor = "apple"))]

@@ -22,7 +22,7 @@ use crate::error::Result;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-pub(in crate::source) use self::holes::{MAX_HOLES, keep_longest};
+pub(in crate::source) use self::holes::keep_longest;
 
 /// Files and folders of the file system, with everything the system knows about them.
 ///
@@ -138,10 +138,12 @@ impl FileSource {
         self
     }
 
-    /// The given paths, absolute, each once, sorted depth first.
+    /// The given paths, absolute, each once, sorted by their bytes.
     #[must_use]
     pub fn lineage_paths(&self) -> Vec<Vec<u8>> {
-        self.paths.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect()
+        let mut paths: Vec<_> = self.paths.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect();
+        paths.sort();
+        paths
     }
 }
 

@@ -339,6 +339,11 @@ impl Walk {
         self.open_from = self.open_from.max(last);
     }
 
+    #[cfg(test)]
+    pub(super) fn open_folders(&self) -> usize {
+        self.frames.iter().filter(|frame| frame.folder.is_some()).count()
+    }
+
     fn close(&mut self, index: usize) {
         if let Some(frame) = self.frames.get_mut(index) {
             frame.folder = None;

@@ -2,10 +2,19 @@
 
 mod open;
 mod secret;
+mod slots;
 mod wrap;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use open::{NewRepository, create, is_of_the_object, open, read_config};
 pub use secret::Secret;
+pub(crate) use slots::{
+    NewSlot, Survey, add_device, add_recovery_code, add_slot, change_passphrase, list_slots, remove_slot,
+    revoke_device, survey,
+};
+pub use slots::{PassphraseChange, Revocation, SlotInfo, SlotMethod};
 
 use crate::crypto::SecretKey;
 use crate::crypto::kem;

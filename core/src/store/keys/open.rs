@@ -57,18 +57,21 @@ pub(crate) fn create(backend: &dyn Backend, new: &NewRepository, secret: &Secret
         owner: Some(&owner),
     };
     let slot = wrap.store(backend)?;
-    let list = devices::store_list(backend, repository, devices::FIRST_GENERATION, first, &owner);
-    let committed = list.and_then(|list| {
-        let stored = backend.put(&ObjectName::config(), &[&config.encode(&owner)?]);
-        stored.map_err(|error| {
-            // What was written for nothing; where it cannot be deleted, it is of no repository and is skipped.
-            let _ = backend.delete(&list);
-            if error.kind() == ErrorKind::AlreadyExists { exists(backend, operation) } else { error }
-        })
-    });
-    if let Err(error) = committed {
-        let _ = backend.delete(&slot_name(&slot));
-        return Err(error);
+    let list = devices::store_list(backend, repository, devices::FIRST_GENERATION, first, &owner)?;
+    let bytes = config.encode(&owner)?;
+    match backend.put(&ObjectName::config(), &[&bytes]) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // Ours, if storage took it and the answer was lost; else somebody else was first.
+            if read_small(backend, &ObjectName::config(), config::MAX_LENGTH)? != bytes {
+                // Where these cannot be deleted, they are of no repository and are skipped.
+                let _ = backend.delete(&list);
+                let _ = backend.delete(&slot_name(&slot));
+                return Err(exists(backend, operation));
+            }
+        }
+        // It may have been stored all the same, so what belongs to it stays.
+        Err(error) => return Err(error),
     }
     Ok((config, Keys::new(bundle, Some(slot), secret.device_key())))
 }

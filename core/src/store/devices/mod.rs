@@ -22,10 +22,11 @@
 //! A client that keeps state should remember [`DeviceList::generation`] and distrust a lower one.
 
 use crate::backend::{Backend, Folder, ObjectName};
+use crate::crypto::SecretKey;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
 use crate::error::{Error, ErrorKind, Result, corrupt};
 use crate::format::bundle::Role;
-use crate::format::device::{Device, DeviceRequest, List, MAX_DEVICES, MAX_LIST_LENGTH};
+use crate::format::device::{Device, DeviceKey, DeviceRequest, List, MAX_DEVICES, MAX_LIST_LENGTH};
 use crate::format::entry::Timestamp;
 use crate::id::{DeviceId, RepositoryId};
 use crate::store::keys::{Keys, is_of_the_object};
@@ -166,6 +167,18 @@ impl DeviceList {
         self.devices.get(device)
     }
 
+    /// When a device was revoked, in unix seconds.
+    pub(crate) fn revoked(&self, device: &DeviceId) -> Option<i64> {
+        self.devices.get(device).and_then(|device| device.revoked)
+    }
+
+    /// When storage received the newest list, in unix seconds by its clock.
+    pub(crate) fn stored(&self, backend: &dyn Backend) -> Result<Option<i64>> {
+        let newest = self.merged.iter().filter(|(_, generation)| **generation == self.generation);
+        let times = newest.map(|(name, _)| Ok(backend.stat(name)?.modified.seconds)).collect::<Result<Vec<_>>>()?;
+        Ok(times.into_iter().max())
+    }
+
     /// Whether `device` may sign objects now.
     ///
     /// # Errors
@@ -217,17 +230,21 @@ impl DeviceList {
 
     /// Changes the list and returns it as it is then. Owners only.
     ///
-    /// `change` may be called several times, on lists that others changed meanwhile; it must come to the same.
+    /// `change` says whether it changed anything. It may be called several times, on lists that others changed
+    /// meanwhile; it must come to the same.
     pub(crate) fn update(
         backend: &dyn Backend,
         keys: &Keys,
-        mut change: impl FnMut(&mut BTreeMap<DeviceId, Device>) -> Result<()>,
+        mut change: impl FnMut(&mut BTreeMap<DeviceId, Device>) -> Result<bool>,
     ) -> Result<Self> {
         let operation = "change the device list";
         let owner = keys.owner_signing()?;
         let mut base = DeviceList::load(backend, keys)?;
-        for _ in 0..MAX_ROUNDS {
-            change(&mut base.devices)?;
+        for round in 0..MAX_ROUNDS {
+            let changed = change(&mut base.devices)?;
+            if round == 0 && !changed {
+                return Ok(base);
+            }
             if base.devices.len() > MAX_DEVICES {
                 return Err(Error::new(ErrorKind::LimitExceeded, operation)
                     .detail(format!("it can hold {MAX_DEVICES} devices, revoked ones included")));
@@ -309,3 +326,16 @@ pub(crate) fn requested(request: &DeviceRequest, role: Role, added: i64) -> Devi
 fn untrusted(operation: &'static str, device: &DeviceId, detail: &'static str) -> Error {
     Error::new(ErrorKind::Untrusted, operation).object(format!("device {device}")).detail(detail)
 }
+
+impl DeviceKey {
+    /// A new random key.
+    ///
+    /// # Errors
+    /// [`Internal`](crate::ErrorKind::Internal) when the system's random number generator fails.
+    pub fn generate() -> Result<Self> {
+        DeviceKey::from_seeds(SecretKey::random()?, SecretKey::random()?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

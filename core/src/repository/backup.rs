@@ -1,0 +1,268 @@
+//! Backing up, as an app asks for it: session, lease, previous snapshot, the work itself, commit.
+
+use super::Repository;
+use crate::Timestamp;
+use crate::backup::{self, BackedUp, BackupOptions, Base, Parent};
+use crate::compress::LEVELS;
+use crate::context::Context;
+use crate::error::{Error, ErrorKind, Result, invalid};
+use crate::format::lease::LeasePurpose;
+use crate::format::snapshot::{SnapshotBody, SnapshotCounts, SnapshotOutcome};
+use crate::id::{LineageId, SessionId, SnapshotId};
+use crate::problem::Problem;
+use crate::progress::{Meter, Phase};
+use crate::report::Outcome;
+use crate::source::{EntrySource, Source};
+use crate::store::checkpoints::{self, NewCheckpoint};
+use crate::store::devices::DeviceList;
+use crate::store::filter::SnapshotFilter;
+use crate::store::leases;
+use crate::store::read::StoreReader;
+use crate::store::snapshots::{self, NewSnapshot, Snapshot, Snapshots};
+use crate::store::write::{BlobWriter, new_session};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+/// zstd's own default: what a faster level saves in time, storage pays for.
+const DEFAULT_LEVEL: i32 = 3;
+
+/// How long a lease holds without being renewed. Long enough for a phone that sleeps between two packs.
+const LEASE: Duration = Duration::from_secs(60 * 60);
+
+/// What a backup did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BackupReport {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The snapshot; none when the work was suspended, or nothing had changed and none was wanted then.
+    pub snapshot: Option<SnapshotId>,
+    /// The snapshot it built on.
+    pub parent: Option<SnapshotId>,
+    /// Entries of the snapshot.
+    pub entries: u64,
+    /// Regular files among them.
+    pub files: u64,
+    /// Folders among them.
+    pub directories: u64,
+    /// Bytes of all regular files.
+    pub bytes: u64,
+    /// Entries taken over from an earlier backup without reading them.
+    pub unchanged: u64,
+    /// Bytes of content that the repository did not have, before compression.
+    pub new_bytes: u64,
+    /// Blobs that the repository did not have.
+    pub new_blobs: u64,
+    /// Bytes sent to storage in packs.
+    pub stored_bytes: u64,
+    /// Packs sent to storage.
+    pub stored_packs: u64,
+    /// What could not be read and why; at most 10,000 of them.
+    pub problems: Vec<Problem>,
+    /// How many problems there were.
+    pub problem_count: u64,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+impl BackupReport {
+    /// The snapshot that was made.
+    ///
+    /// # Errors
+    /// When there is none: the work was suspended, and says so, or nothing had changed.
+    pub fn snapshot(&self) -> Result<&SnapshotId> {
+        self.snapshot.as_ref().ok_or_else(|| {
+            let detail = match self.outcome {
+                Outcome::Suspended => "the backup was suspended: call it again to go on with the rest",
+                _ => "nothing has changed since the snapshot it builds on",
+            };
+            Error::new(ErrorKind::NotFound, "name the new snapshot").detail(detail)
+        })
+    }
+}
+
+/// What an incremental backup goes on from.
+struct Start {
+    parent: Option<Snapshot>,
+    bases: Vec<Base>,
+}
+
+impl Repository {
+    /// Backs up what `source` yields and makes a snapshot of it.
+    ///
+    /// What is unchanged since the newest snapshot of the same host and paths is not read; what the repository has
+    /// already is not stored again. Nothing that exists is changed or removed. On a deadline or when suspended, the
+    /// work done so far is kept, the outcome is [`Suspended`](Outcome::Suspended), and calling again goes on.
+    ///
+    /// # Errors
+    /// [`Forbidden`](ErrorKind::Forbidden) with a maintainer's key, [`Cancelled`](ErrorKind::Cancelled), and those of
+    /// the storage and of a source that cannot go on. Paths that cannot be read are
+    /// [problems](BackupReport::problems) instead.
+    pub fn backup(&self, source: impl Into<Source>, options: &BackupOptions, ctx: &Context) -> Result<BackupReport> {
+        self.back_up(source.into(), options, ctx)
+    }
+
+    fn back_up(&self, mut source: Source, options: &BackupOptions, ctx: &Context) -> Result<BackupReport> {
+        let operation = "back up";
+        let level = options.level.unwrap_or(DEFAULT_LEVEL);
+        if !LEVELS.contains(&level) {
+            return Err(invalid(operation, "the compression level is not between -7 and 19"));
+        }
+        let meter = ctx.meter();
+        meter.phase(Phase::Preparing);
+        let (backend, keys) = (self.store.backend(), self.store.keys());
+        let began: Timestamp = SystemTime::now().into();
+        let devices = self.devices_list()?;
+        let body = body(options, &source);
+        let lineage = snapshots::lineage(keys, &body.host, &body.paths)?;
+        let session = new_session()?;
+        let mut lease = leases::begin(backend, keys, &devices, session, LeasePurpose::Backup, LEASE, began)?;
+
+        let (reader, _) = self.reader(ctx)?;
+        let start = self.start(&devices, &lineage, options.parent)?;
+        if let Some(parent) = &start.parent {
+            meter.totals(Some(parent.counts.entries), Some(parent.counts.bytes));
+        }
+        meter.phase(Phase::BackingUp);
+        let pool = Arc::new(ctx.pool()?);
+        let writer = BlobWriter::new(&self.store, session, level, ctx, Arc::clone(&pool))?;
+        let mut work = Work { writer, reader: &reader, start: &start, options, meter: &meter, ctx };
+        let result = pool.install(|| work.run(&mut source));
+        let finished = result.and_then(|done| {
+            meter.phase(Phase::Finishing);
+            self.commit(&devices, &start, done, &work.writer, Commit { began, lineage, session, body, options })
+        });
+        // Whether it worked or not, nobody needs to wait for this session any more. Where that cannot be written,
+        // the lease runs out by itself.
+        let _ = lease.end(backend, keys, &devices, SystemTime::now().into());
+        let mut report = finished?;
+        report.duration = meter.elapsed();
+        meter.finish();
+        Ok(report)
+    }
+
+    /// Finds what to build on: the parent snapshot, and a checkpoint of a suspended backup that is newer.
+    fn start(&self, devices: &DeviceList, lineage: &LineageId, parent: Parent) -> Result<Start> {
+        let (backend, keys) = (self.store.backend(), self.store.keys());
+        let snapshots = Snapshots::open(backend, keys, devices)?;
+        let parent = match parent {
+            Parent::None => return Ok(Start { parent: None, bases: Vec::new() }),
+            Parent::Snapshot(id) => Some(snapshots.load(&id)?),
+            Parent::Newest => snapshots.latest(&SnapshotFilter::all().lineage(*lineage))?.0,
+        };
+        let mut bases = Vec::new();
+        if keys.can_read() {
+            let checkpoint = checkpoints::latest(backend, keys, devices, lineage, parent.as_ref())?.checkpoint;
+            bases.extend(checkpoint.map(|(checkpoint, _)| Base { root: checkpoint.root, began: checkpoint.time }));
+            bases.extend(parent.iter().map(|parent| Base { root: parent.root, began: parent.time }));
+        }
+        Ok(Start { parent, bases })
+    }
+
+    /// Makes what was done durable in name: a snapshot, or a checkpoint to go on from.
+    fn commit(
+        &self,
+        devices: &DeviceList,
+        start: &Start,
+        done: BackedUp,
+        writer: &BlobWriter,
+        commit: Commit<'_>,
+    ) -> Result<BackupReport> {
+        let (backend, keys) = (self.store.backend(), self.store.keys());
+        let Commit { began, lineage, session, body, options } = commit;
+        let (stored_packs, stored_bytes) = writer.sent()?;
+        let counts = SnapshotCounts {
+            entries: done.totals.entries,
+            files: done.totals.files,
+            directories: done.directories,
+            bytes: done.totals.bytes,
+            new_bytes: writer.new_bytes(),
+            stored_bytes,
+            problems: done.problems.count(),
+            unchanged_files: done.unchanged,
+        };
+        let parent = start.parent.as_ref();
+        let mut report = BackupReport {
+            outcome: if done.problems.count() == 0 { Outcome::Complete } else { Outcome::Partial },
+            snapshot: None,
+            parent: parent.map(|parent| parent.id),
+            entries: counts.entries,
+            files: counts.files,
+            directories: counts.directories,
+            bytes: counts.bytes,
+            unchanged: done.unchanged,
+            new_bytes: counts.new_bytes,
+            new_blobs: writer.new_blobs(),
+            stored_bytes,
+            stored_packs,
+            problem_count: done.problems.count(),
+            problems: done.problems.into_listed(),
+            duration: Duration::ZERO,
+        };
+        if !done.finished {
+            let new = NewCheckpoint { session, sequence: 0, lineage, root: done.root, time: began, counts };
+            checkpoints::write(backend, keys, devices, new)?;
+            report.outcome = Outcome::Suspended;
+            return Ok(report);
+        }
+        if options.skip_if_unchanged && parent.is_some_and(|parent| parent.root == done.root) {
+            return Ok(report);
+        }
+        let outcome = match report.outcome {
+            Outcome::Complete => SnapshotOutcome::Complete,
+            _ => SnapshotOutcome::Partial,
+        };
+        let new = NewSnapshot {
+            root: done.root,
+            time: options.time.unwrap_or(began),
+            lineage,
+            session,
+            counts,
+            parents: parent.map(|parent| parent.id).into_iter().collect(),
+            outcome,
+            body,
+        };
+        report.snapshot = Some(snapshots::write(backend, keys, devices, new)?);
+        Ok(report)
+    }
+}
+
+/// What a commit says beside what was done.
+struct Commit<'a> {
+    began: Timestamp,
+    lineage: LineageId,
+    session: SessionId,
+    body: SnapshotBody,
+    options: &'a BackupOptions,
+}
+
+/// The part of a backup that runs on the pool.
+struct Work<'a> {
+    writer: BlobWriter,
+    reader: &'a StoreReader,
+    start: &'a Start,
+    options: &'a BackupOptions,
+    meter: &'a Meter,
+    ctx: &'a Context,
+}
+
+impl Work<'_> {
+    fn run(&mut self, source: &mut dyn EntrySource) -> Result<BackedUp> {
+        let Work { writer, reader, start, options, meter, ctx } = self;
+        let done = backup::run(source, writer, reader, &start.bases, options.changes, meter, ctx)?;
+        writer.flush()?;
+        Ok(done)
+    }
+}
+
+fn body(options: &BackupOptions, source: &Source) -> SnapshotBody {
+    SnapshotBody {
+        host: options.host.clone(),
+        paths: source.lineage_paths().to_vec(),
+        tags: options.tags.clone(),
+        metadata: options.metadata.clone(),
+        user: options.user.clone(),
+        program: options.program.clone(),
+        description: Some(options.description.clone()).filter(|text| !text.is_empty()),
+    }
+}

@@ -1,0 +1,131 @@
+//! The face of the crate: a repository and what can be done with it.
+
+mod backup;
+mod keys;
+mod listing;
+mod look;
+mod options;
+
+pub use backup::BackupReport;
+pub use keys::NewKey;
+pub use listing::{Listing, Pattern};
+pub use look::{Changes, Difference};
+pub use options::{CreateOptions, OpenOptions};
+
+use crate::backend::Backend;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::format::bundle::Role;
+use crate::format::entry::Timestamp;
+use crate::id::{RepositoryId, SnapshotId};
+use crate::store::Store;
+use crate::store::devices::DeviceList;
+use crate::store::keys::{self as store_keys, Secret};
+use crate::store::read::StoreReader;
+use crate::store::snapshots::{Snapshot, Snapshots};
+use std::sync::Arc;
+
+/// An opened repository.
+///
+/// Clones are cheap and share everything. All methods may be called from several threads at once; each operation
+/// keeps to the budget of its own [`Context`].
+///
+/// ```
+/// use strongroom::{BackupOptions, Context, CreateOptions, MemoryBackend, Repository, RestoreOptions, Secret, Source};
+/// # let folder = tempfile::tempdir()?;
+/// # let (photos, target) = (folder.path().join("photos"), folder.path().join("restored"));
+/// # std::fs::create_dir(&photos)?;
+/// # std::fs::write(photos.join("1.jpg"), b"a picture")?;
+/// # let cheap = CreateOptions::new().cost(strongroom::Cost::FLOOR);
+/// # let create_options = cheap;
+/// let backend = MemoryBackend::new();
+/// let repo = Repository::create(backend, &Secret::passphrase("correct horse"), &create_options)?;
+/// let ctx = Context::new();
+/// let report = repo.backup(Source::paths([&photos]), &BackupOptions::new().tag("daily"), &ctx)?;
+/// repo.restore(report.snapshot()?, &RestoreOptions::to(&target), &ctx)?;
+/// assert_eq!(std::fs::read(target.join("1.jpg"))?, b"a picture");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Repository {
+    store: Arc<Store>,
+}
+
+impl Repository {
+    /// Creates a repository whose owner is whoever holds `secret`.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) when there is one at this place,
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for impossible sizes, and those of the storage.
+    pub fn create(backend: impl Backend + 'static, secret: &Secret, options: &CreateOptions) -> Result<Self> {
+        let backend: Arc<dyn Backend> = Arc::new(backend);
+        let (config, keys) = store_keys::create(backend.as_ref(), &options.new_repository(), secret)?;
+        Ok(Repository { store: Arc::new(Store::new(backend, config, keys)) })
+    }
+
+    /// Opens a repository.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when there is none, [`WrongKey`](crate::ErrorKind::WrongKey) when the
+    /// secret opens none of its key slots, and those of the storage.
+    pub fn open(backend: impl Backend + 'static, secret: &Secret) -> Result<Self> {
+        Self::open_with(backend, secret, &OpenOptions::new())
+    }
+
+    /// Opens a repository with options.
+    ///
+    /// # Errors
+    /// As [`open`](Repository::open).
+    pub fn open_with(backend: impl Backend + 'static, secret: &Secret, options: &OpenOptions) -> Result<Self> {
+        let _ = options;
+        let backend: Arc<dyn Backend> = Arc::new(backend);
+        let (config, keys) = store_keys::open(backend.as_ref(), secret)?;
+        Ok(Repository { store: Arc::new(Store::new(backend, config, keys)) })
+    }
+
+    /// The id chosen when it was created.
+    #[must_use]
+    pub fn id(&self) -> RepositoryId {
+        self.store.keys().repository
+    }
+
+    /// What the secret that opened it allows.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.store.keys().role
+    }
+
+    /// Where it is, for messages.
+    #[must_use]
+    pub fn location(&self) -> String {
+        self.store.backend().location()
+    }
+
+    /// When it was created, by its creator's clock.
+    #[must_use]
+    pub fn created(&self) -> Timestamp {
+        Timestamp::new(self.store.config().created, 0)
+    }
+
+    fn devices_list(&self) -> Result<DeviceList> {
+        DeviceList::load(self.store.backend(), self.store.keys())
+    }
+
+    /// Calls `use_them` with the snapshots and marks of this moment.
+    fn with_snapshots<T>(&self, use_them: impl FnOnce(Snapshots<'_>) -> Result<T>) -> Result<T> {
+        let devices = self.devices_list()?;
+        use_them(Snapshots::open(self.store.backend(), self.store.keys(), &devices)?)
+    }
+
+    /// The snapshot with this id, verified.
+    fn load(&self, id: &SnapshotId) -> Result<Snapshot> {
+        self.with_snapshots(|snapshots| snapshots.load(id))
+    }
+
+    /// Brings the index up to date and returns a reader with a share of the budget.
+    fn reader(&self, ctx: &Context) -> Result<(StoreReader, Vec<(crate::ObjectName, Error)>)> {
+        let rejected = self.store.index().refresh(self.store.backend(), self.store.keys(), ctx)?;
+        let share = usize::try_from(ctx.limits().memory_bytes() / 4).unwrap_or(usize::MAX);
+        Ok((StoreReader::new(Arc::clone(&self.store), share), rejected))
+    }
+}

@@ -1,0 +1,113 @@
+//! How repositories are created and opened.
+
+use crate::chunker::ChunkSizes;
+use crate::crypto::password::Cost;
+use crate::format::config::Sizes;
+use crate::store::keys::NewRepository;
+use std::path::PathBuf;
+
+/// Options of a new repository. Sizes are chosen once and never change.
+///
+/// ```
+/// let options = strongroom::CreateOptions::new().label("laptop of Ada").pack_size(32 << 20);
+/// # let _ = options;
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct CreateOptions {
+    sizes: Sizes,
+    label: String,
+    cost: Cost,
+    state_folder: Option<PathBuf>,
+}
+
+impl CreateOptions {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the first key, or the first device. At most 128 bytes; readable for everybody who sees the storage.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Sets what one try at the passphrase costs.
+    #[must_use]
+    pub fn cost(mut self, cost: Cost) -> Self {
+        self.cost = cost;
+        self
+    }
+
+    /// Sets the bounds on chunk lengths: smaller chunks find more duplicates in large files and cost more index.
+    #[must_use]
+    pub fn chunk_sizes(mut self, sizes: ChunkSizes) -> Self {
+        self.sizes.chunk_min = sizes.min;
+        self.sizes.chunk_avg = sizes.average;
+        self.sizes.chunk_max = sizes.max;
+        self
+    }
+
+    /// Sets how many bytes are compressed as one; 64 KiB to 16 MiB.
+    #[must_use]
+    pub fn segment_size(mut self, bytes: u32) -> Self {
+        self.sizes.segment = bytes;
+        self
+    }
+
+    /// Sets the length of packs; 1 MiB to 512 MiB. A pack being filled and one being sent are held in memory.
+    #[must_use]
+    pub fn pack_size(mut self, bytes: u32) -> Self {
+        self.sizes.pack = bytes;
+        self
+    }
+
+    /// Sets the length up to which content stands in the tree itself; at most 4 KiB.
+    #[must_use]
+    pub fn inline_limit(mut self, bytes: u32) -> Self {
+        self.sizes.inline = bytes;
+        self
+    }
+
+    /// Keeps index tables and other local state in this folder, as [`OpenOptions::state_folder`] does.
+    #[must_use]
+    pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_folder = Some(folder.into());
+        self
+    }
+
+    pub(super) fn new_repository(&self) -> NewRepository {
+        NewRepository { sizes: self.sizes, label: self.label.clone(), cost: self.cost }
+    }
+
+    pub(super) fn open_options(&self) -> OpenOptions {
+        OpenOptions { state_folder: self.state_folder.clone() }
+    }
+}
+
+/// Options of opening a repository.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct OpenOptions {
+    pub(super) state_folder: Option<PathBuf>,
+}
+
+impl OpenOptions {
+    /// The defaults: everything local is kept in memory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Keeps index tables and other local state in this folder, so that opening is fast and memory does not grow
+    /// with the repository. What is kept there can be deleted at any time; it is made anew. Several processes may
+    /// share it.
+    #[must_use]
+    pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state_folder = Some(folder.into());
+        self
+    }
+}

@@ -1,0 +1,91 @@
+//! Names in the folder of sessions: `<session>-<sequence>` for leases, `<session>.<sequence>` for checkpoints.
+
+use super::sealed;
+use crate::backend::{Backend, Folder, ObjectInfo, ObjectName};
+use crate::error::{Error, ErrorKind, Result, corrupt};
+use crate::id::{SessionId, unhex};
+
+/// What a name in the folder stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Lease,
+    Checkpoint,
+}
+
+impl Role {
+    fn separator(self) -> char {
+        match self {
+            Role::Lease => '-',
+            Role::Checkpoint => '.',
+        }
+    }
+}
+
+/// An object of the folder, by its name.
+#[derive(Debug, Clone)]
+pub(super) struct SessionObject {
+    pub(super) role: Role,
+    pub(super) session: SessionId,
+    pub(super) sequence: u32,
+    pub(super) info: ObjectInfo,
+}
+
+/// Objects that cannot be read or trusted, and why. Their storage time tells how long each may matter.
+pub(crate) type RejectedObjects = Vec<(ObjectInfo, Error)>;
+
+fn object_name(role: Role, session: &SessionId, sequence: u32) -> ObjectName {
+    ObjectName::of(Folder::Sessions, format_args!("{session}{}{sequence:08x}", role.separator()))
+}
+
+/// Stores one more object of a session.
+pub(super) fn put(
+    backend: &dyn Backend,
+    role: Role,
+    session: &SessionId,
+    sequence: u32,
+    bytes: &[u8],
+    operation: &'static str,
+) -> Result<ObjectName> {
+    let name = object_name(role, session, sequence);
+    match sealed::put(backend, &name, bytes) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Err(Error::new(ErrorKind::Conflict, operation).object(name).detail("somebody else is using this session"))
+        }
+        stored => stored.map(|()| name),
+    }
+}
+
+fn parse(info: &ObjectInfo) -> Option<SessionObject> {
+    [Role::Lease, Role::Checkpoint].into_iter().find_map(|role| {
+        let (session, sequence) = info.name.file().split_once(role.separator())?;
+        let session = session.parse().ok()?;
+        Some(SessionObject { role, session, sequence: u32::from_be_bytes(unhex(sequence)?), info: info.clone() })
+    })
+}
+
+/// The objects of one role, and what is in the folder and has the name of neither.
+pub(super) fn list(backend: &dyn Backend, wanted: Role) -> Result<(Vec<SessionObject>, RejectedObjects)> {
+    let (mut found, mut rejected) = (Vec::new(), Vec::new());
+    backend.list(Folder::Sessions, &mut |info| {
+        match parse(&info) {
+            Some(object) if object.role == wanted => found.push(object),
+            Some(_) => {}
+            None => {
+                let error = corrupt("list sessions", "it is named neither like a lease nor like a checkpoint");
+                rejected.push((info.clone(), error.object(info.name)));
+            }
+        }
+        Ok(())
+    })?;
+    Ok((found, rejected))
+}
+
+impl SessionObject {
+    /// Refuses what is stored under the name of another object.
+    pub(super) fn check(&self, session: &SessionId, sequence: u32, operation: &'static str) -> Result<()> {
+        if (self.session, self.sequence) == (*session, sequence) {
+            return Ok(());
+        }
+        Err(corrupt(operation, "it is another object than its name says").object(&self.info.name))
+    }
+}
