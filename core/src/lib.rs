@@ -21,6 +21,7 @@ mod problem;
 mod progress;
 mod report;
 mod repository;
+mod restore;
 mod source;
 mod store;
 mod tree;
@@ -45,6 +46,7 @@ pub use report::Outcome;
 pub use repository::{
     BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository,
 };
+pub use restore::{Overwrite, Ownership, RestoreOptions, RestoreReport};
 pub use source::{
     AppEntry, EntryHandle, EntrySource, FileSource, IterSource, ReaderSource, Source, SourceItem, TarSource,
 };

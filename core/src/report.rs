@@ -1,21 +1,29 @@
-//! How operations end.
+//! How operations end, and the problems they list.
 
 use crate::problem::Problem;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How an operation ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// How an operation ended that did not fail as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Outcome {
     /// Everything was done.
+    #[default]
     Complete,
-    /// Everything that could be done was done; the report names what could not.
+    /// Everything was done but what the list of problems names.
     Partial,
-    /// The deadline came or the work was suspended: what was done is kept, and the same call goes on with the rest.
+    /// The deadline passed or the caller asked to suspend; what is done is kept, and the same call goes on from
+    /// there.
     Suspended,
 }
 
 impl Outcome {
     /// The stable name, in snake case.
+    ///
+    /// ```
+    /// assert_eq!(strongroom::Outcome::Partial.name(), "partial");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -26,29 +34,50 @@ impl Outcome {
     }
 }
 
-/// Problems of an operation: all are counted, the first ones are kept.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Problems {
-    listed: Vec<Problem>,
-    count: u64,
+/// Most problems a report lists; the others are only counted, so that a list cannot outgrow memory.
+pub(crate) const MAX_LISTED: usize = 1000;
+
+/// Problems as they are found, from any thread.
+#[derive(Debug, Default)]
+pub(crate) struct ProblemLog {
+    listed: Mutex<Vec<Problem>>,
+    count: AtomicU64,
 }
 
-/// Most problems kept with their details.
-const MAX_LISTED: usize = 10_000;
-
-impl Problems {
-    pub(crate) fn push(&mut self, problem: Problem) {
-        self.count += 1;
-        if self.listed.len() < MAX_LISTED {
-            self.listed.push(problem);
+impl ProblemLog {
+    pub(crate) fn add(&self, problem: Problem) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if let Ok(mut listed) = self.listed.lock()
+            && listed.len() < MAX_LISTED
+        {
+            listed.push(problem);
         }
     }
 
     pub(crate) fn count(&self) -> u64 {
-        self.count
+        self.count.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn into_listed(self) -> Vec<Problem> {
-        self.listed
+    /// The listed problems in the order of their paths, and how many there were.
+    pub(crate) fn finish(self) -> (Vec<Problem>, u64) {
+        let mut listed = self.listed.into_inner().unwrap_or_default();
+        listed.sort_by(|a, b| a.path.cmp(&b.path));
+        (listed, self.count.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EntryPath, ProblemReason};
+
+    #[test]
+    fn the_list_is_bounded_and_the_count_is_not() {
+        let log = ProblemLog::default();
+        for _ in 0..MAX_LISTED + 5 {
+            log.add(Problem::new(EntryPath::root(), ProblemReason::Damaged, "x"));
+        }
+        let (listed, count) = log.finish();
+        assert_eq!((listed.len(), count), (MAX_LISTED, MAX_LISTED as u64 + 5));
     }
 }

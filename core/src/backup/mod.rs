@@ -19,7 +19,7 @@ use crate::format::node::{Totals, fault, xattr_fault};
 use crate::id::BlobId;
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
-use crate::report::Problems;
+use crate::report::ProblemLog;
 use crate::source::{EntryHandle, EntrySource, SourceItem};
 use crate::store::read::StoreReader;
 use crate::store::write::BlobWriter;
@@ -38,7 +38,7 @@ pub(crate) struct BackedUp {
     pub(crate) directories: u64,
     /// Entries taken over from the previous snapshot without reading them.
     pub(crate) unchanged: u64,
-    pub(crate) problems: Problems,
+    pub(crate) problems: ProblemLog,
     /// Whether the source was read to its end.
     pub(crate) finished: bool,
 }
@@ -67,7 +67,7 @@ pub(crate) fn run(
         previous: Previous::new(reader, bases, source.is_sorted()),
         changes,
         hard_links: HashMap::new(),
-        problems: Problems::default(),
+        problems: ProblemLog::default(),
         directories: 0,
         unchanged: 0,
         meter,
@@ -96,7 +96,7 @@ struct Backup<'a> {
     changes: ChangeDetection,
     /// Content of files with several names, for the names that come later.
     hard_links: HashMap<HardLink, LinkedContent>,
-    problems: Problems,
+    problems: ProblemLog,
     directories: u64,
     unchanged: u64,
     meter: &'a Meter,
@@ -304,6 +304,6 @@ impl Backup<'_> {
 
     fn problem(&mut self, problem: Problem) {
         self.meter.add_problems(1);
-        self.problems.push(problem);
+        self.problems.add(problem);
     }
 }

@@ -57,7 +57,7 @@ pub struct BackupReport {
     pub stored_bytes: u64,
     /// Packs sent to storage.
     pub stored_packs: u64,
-    /// What could not be read and why; at most 10,000 of them.
+    /// What could not be read and why; at most 1,000 of them.
     pub problems: Vec<Problem>,
     /// How many problems there were.
     pub problem_count: u64,
@@ -171,6 +171,7 @@ impl Repository {
         let (backend, keys) = (self.store.backend(), self.store.keys());
         let Commit { began, lineage, session, body, options } = commit;
         let (stored_packs, stored_bytes) = writer.sent()?;
+        let (problems, problem_count) = done.problems.finish();
         let counts = SnapshotCounts {
             entries: done.totals.entries,
             files: done.totals.files,
@@ -178,12 +179,12 @@ impl Repository {
             bytes: done.totals.bytes,
             new_bytes: writer.new_bytes(),
             stored_bytes,
-            problems: done.problems.count(),
+            problems: problem_count,
             unchanged_files: done.unchanged,
         };
         let parent = start.parent.as_ref();
         let mut report = BackupReport {
-            outcome: if done.problems.count() == 0 { Outcome::Complete } else { Outcome::Partial },
+            outcome: if problem_count == 0 { Outcome::Complete } else { Outcome::Partial },
             snapshot: None,
             parent: parent.map(|parent| parent.id),
             entries: counts.entries,
@@ -195,8 +196,8 @@ impl Repository {
             new_blobs: writer.new_blobs(),
             stored_bytes,
             stored_packs,
-            problem_count: done.problems.count(),
-            problems: done.problems.into_listed(),
+            problem_count,
+            problems,
             duration: Duration::ZERO,
         };
         if !done.finished {

@@ -5,6 +5,7 @@ mod keys;
 mod listing;
 mod look;
 mod options;
+mod restore;
 
 pub use backup::BackupReport;
 pub use keys::NewKey;
