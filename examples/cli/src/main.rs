@@ -6,8 +6,10 @@ mod args;
 mod commands;
 mod exit;
 mod output;
+mod place;
 mod secrets;
 mod signals;
+mod stream;
 mod terminal;
 
 fn main() -> std::process::ExitCode {

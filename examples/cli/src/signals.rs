@@ -5,8 +5,7 @@ use crate::output::Ui;
 use crate::terminal;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 use strongroom::CancelToken;
 
@@ -23,42 +22,41 @@ pub(crate) enum Stop {
     Ends,
 }
 
-/// Lets signals act on `token` from now on.
+/// Lets signals act on `token` from now on. A command has one token, so only the first call does anything.
 pub(crate) fn handle(token: &CancelToken, ui: &Arc<Ui>, stop: Stop) {
+    static HANDLED: Once = Once::new();
+    HANDLED.call_once(|| install(token, ui, stop));
+}
+
+fn install(token: &CancelToken, ui: &Arc<Ui>, stop: Stop) {
     // Without handlers the signals end the program as they always do, which is safe at any time.
     let Ok(mut signals) = Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
     let (token, ui) = (token.clone(), ui.clone());
-    let asked = AtomicBool::new(false);
     let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut asked = false;
         for signal in signals.forever() {
-            // Nothing has begun while a secret is asked for.
+            // While a secret is asked for, nothing has begun.
             if terminal::show_again() {
                 leave(&ui);
             }
-            if signal != SIGHUP && !asked.swap(true, Ordering::AcqRel) {
-                match stop {
-                    Stop::Suspends => {
-                        token.suspend();
-                        ui.note("Stopping: finishing what is under way, so that the next run goes on from here. Once more stops at once.");
-                    }
-                    Stop::Ends => {
-                        token.suspend();
-                        ui.note("Stopping. Once more stops at once.");
-                    }
-                }
-            } else if signal == SIGHUP && !asked.swap(true, Ordering::AcqRel) {
-                // The terminal is gone; nobody can answer.
-                token.suspend();
-            } else {
+            if std::mem::replace(&mut asked, true) {
                 token.cancel();
                 std::thread::sleep(PATIENCE);
                 leave(&ui);
+            }
+            token.suspend();
+            // After a hangup there is no terminal to tell anything.
+            if signal != SIGHUP {
+                ui.note(match stop {
+                    Stop::Suspends => "Stopping; what is done is kept. Once more stops at once.",
+                    Stop::Ends => "Stopping. Once more stops at once.",
+                });
             }
         }
     });
 }
 
 fn leave(ui: &Ui) -> ! {
-    let _ = ui.flush();
+    ui.flush_if_free();
     std::process::exit(i32::from(Exit::Cancelled as u8))
 }

@@ -191,6 +191,13 @@ impl Ui {
         self.locked_out().flush().map_err(Failure::output)
     }
 
+    /// The same on the way out of the program, when whoever writes may be stuck.
+    pub(crate) fn flush_if_free(&self) {
+        if let Ok(mut out) = self.out.try_lock() {
+            let _ = out.flush();
+        }
+    }
+
     /// Standard output for content, locked for the whole of it.
     pub(crate) fn content(&self) -> impl Write + Send + '_ {
         Content(self)
