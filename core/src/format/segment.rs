@@ -215,6 +215,17 @@ impl Segment {
         Ok(Segment { raw, ends })
     }
 
+    /// A segment that was never sealed.
+    #[cfg(test)]
+    pub(crate) fn of_blobs(blobs: &[Vec<u8>]) -> Segment {
+        let mut builder = SegmentBuilder::default();
+        for blob in blobs {
+            builder.push(BlobId::default(), blob).unwrap();
+        }
+        let (raw, ids) = builder.finish();
+        Segment::parse(raw, ids.len().try_into().unwrap()).unwrap()
+    }
+
     /// Bytes of all blobs together.
     pub(crate) fn len(&self) -> usize {
         self.raw.len()

@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::blobs::NodeSink;
+use super::session::Session;
 use super::upload::{FinishedPack, Uploader};
 use crate::compress::Compressor;
 use crate::context::Context;
@@ -128,7 +129,7 @@ impl BlobWriter {
     /// A writer with a session of its own. `level` is zstd's.
     pub(crate) fn new(
         store: &Arc<Store>,
-        session: SessionId,
+        session: &Arc<Session>,
         level: i32,
         ctx: &Context,
         pool: Arc<rayon::ThreadPool>,
@@ -140,15 +141,15 @@ impl BlobWriter {
         let readers = epoch.data_public.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::Forbidden, "back up").detail("this needs a writer's, reader's or owner's key")
         })?;
-        let entry = SessionEntry::seal(&repository, session, epoch.epoch, &key, readers)?;
+        let entry = SessionEntry::seal(&repository, session.id(), epoch.epoch, &key, readers)?;
         let header = PackHeader { repository, epoch: epoch.epoch, sessions: vec![entry] }.encode()?;
         let shared = Shared {
             hasher: store.hasher()?.clone(),
-            session,
+            session: session.id(),
             key,
             compressor: Compressor::new(level),
             packer: Mutex::new(Packer::new(header, u64::from(store.config().sizes.pack))),
-            uploader: Uploader::start(Arc::clone(store), ctx)?,
+            uploader: Uploader::start(store, session, ctx)?,
             outstanding: Mutex::new(0),
             finished: Condvar::new(),
             error: Mutex::new(None),
