@@ -4,8 +4,11 @@ use super::select::{FilterArgs, missing_path};
 use crate::app::App;
 use crate::args::{SnapshotPath, SnapshotPathParser};
 use crate::exit::{Exit, Failure, Result};
+use crate::output::json::{self, record};
+use crate::output::units::{counted, size, span};
 use crate::signals::Stop;
 use clap::{Args, ValueHint};
+use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -40,7 +43,7 @@ pub(crate) fn run(app: &App, args: &ExportArgs) -> Result<Exit> {
         Failure::io(error, "write the tar file", name)
     };
     let done = match &args.output {
-        None => repository.export_tar(&snapshot.id, path, app.ui.content(), &ctx),
+        None => repository.export_tar(&snapshot.id, path, &mut app.ui.content(), &ctx),
         Some(output) => {
             let file = File::options().write(true).create_new(true).open(output).map_err(failed)?;
             let mut writer = BufWriter::with_capacity(1 << 20, file);
@@ -56,6 +59,28 @@ pub(crate) fn run(app: &App, args: &ExportArgs) -> Result<Exit> {
     };
     monitor.finish();
     let report = done.map_err(|error| missing_path(error, &snapshot, path))?;
-    let _ = report;
-    Ok(Exit::Complete)
+    app.ui.problems(&report.problems, report.problem_count);
+    app.ui.json(&record(
+        "summary",
+        json!({
+            "operation": "export",
+            "outcome": report.outcome.name(),
+            "snapshot": snapshot.id.to_string(),
+            "entries": report.entries,
+            "files": report.files,
+            "directories": report.directories,
+            "bytes": report.bytes,
+            "problems": report.problem_count,
+            "duration": json::seconds(report.elapsed),
+        }),
+    ))?;
+    if args.output.is_some() {
+        app.ui.say(&format!(
+            "Wrote {}, {} in {}",
+            counted(report.entries, "entry", "entries"),
+            size(report.bytes),
+            span(report.elapsed)
+        ));
+    }
+    Ok(report.outcome.into())
 }

@@ -74,10 +74,6 @@ impl Ui {
         self.json
     }
 
-    pub(crate) fn is_verbose(&self) -> bool {
-        self.verbose
-    }
-
     /// Whether progress is wanted at all.
     pub(crate) fn wants_progress(&self) -> bool {
         self.progress
@@ -171,6 +167,14 @@ impl Ui {
         }
         let message = text::message(&failure.message);
         self.stderr_line(&format!("{} {message}", self.paint_err(Paint::Red, "error:")));
+        if self.verbose && let Some(error) = &failure.error {
+            let mut cause = std::error::Error::source(error.as_ref());
+            while let Some(inner) = cause {
+                let line = text::message(&inner.to_string());
+                self.stderr_line(&format!("{} {line}", self.paint_err(Paint::Dim, "cause:")));
+                cause = inner.source();
+            }
+        }
         if let Some(hint) = &failure.hint {
             self.stderr_line(&format!(" {} {}", self.paint_err(Paint::Cyan, "hint:"), text::message(hint)));
         }
