@@ -12,9 +12,7 @@ use clap::Parser;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use strongroom::{
-    Backend, Budget, CancelToken, Context, ErrorKind, LocalBackend, ObjectName, OpenOptions, Repository,
-};
+use strongroom::{Backend, Budget, CancelToken, Context, ErrorKind, LocalBackend, ObjectName, OpenOptions, Repository};
 
 /// What every verb works with.
 #[derive(Debug)]
@@ -50,14 +48,14 @@ fn run(app: &App, command: Command) -> Result<Exit> {
         Command::Find(args) => commands::find::run(app, &args),
         Command::Cat(args) => commands::cat::run(app, &args),
         Command::Diff(args) => commands::diff::run(app, &args),
-//@         Command::Stats(args) => commands::stats::run(app, &args),
+        //@         Command::Stats(args) => commands::stats::run(app, &args),
         Command::Restore(args) => commands::restore::run(app, &args),
         Command::Export(args) => commands::export::run(app, &args),
         Command::Check(args) => commands::check::run(app, &args),
         Command::Tag(args) => commands::tag::run(app, &args),
         Command::Key(args) => commands::key::run(app, &args),
         Command::Device(args) => commands::device::run(app, &args),
-//@         Command::RebuildIndex(args) => commands::rebuild_index::run(app, &args),
+        //@         Command::RebuildIndex(args) => commands::rebuild_index::run(app, &args),
         Command::Quickstart(args) => commands::quickstart::run(app, &args),
         Command::Completions(args) => commands::completions::run(app, &args),
         Command::Man(args) => commands::man::run(app, &args),
@@ -82,8 +80,9 @@ impl App {
         match backend.stat(&config) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let message = format!("there is no repository at {}", folder.display());
-                return Err(Failure::new(Exit::NoRepository, message)
+                let error = error.object(folder.display()).detail("there is no repository");
+                return Err(Failure::from(error)
+                    .exit(Exit::NoRepository)
                     .hint("check the place, or make a repository there with `strongroom init`"));
             }
             Err(error) => return Err(error.into()),

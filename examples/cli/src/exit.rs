@@ -83,6 +83,12 @@ impl Failure {
         }
     }
 
+    /// Ends with another exit code than the kind of the error says.
+    pub(crate) fn exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
     /// Replaces the hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

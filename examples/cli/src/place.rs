@@ -14,9 +14,8 @@ pub(crate) fn folder(place: &OsStr) -> Result<PathBuf> {
         Some(path) => path.strip_prefix(b"//").filter(|rest| rest.starts_with(b"/")).unwrap_or(path),
         None => match scheme(bytes) {
             Some(scheme) => {
-                return Err(Failure::usage(format!("`{scheme}:` is not a kind of place this command knows")).hint(
-                    format!("repositories are folders; if one is really called like this, write ./{scheme}:…"),
-                ));
+                return Err(Failure::usage(format!("`{scheme}:` is not a kind of place this command knows"))
+                    .hint(format!("repositories are folders; if one is really called like this, write ./{scheme}:…")));
             }
             None => bytes,
         },

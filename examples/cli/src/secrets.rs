@@ -41,8 +41,9 @@ pub(crate) fn existing(args: &SecretArgs) -> Result<Secret> {
 /// A passphrase that does not exist yet: typed twice, unless it comes from elsewhere.
 pub(crate) fn new_passphrase(args: &SecretArgs, what: &str) -> Result<Secret> {
     if args.device_key.is_some() || args.recovery_code || args.recovery_code_file.is_some() {
-        return Err(Failure::usage(format!("{what} must be a passphrase"))
-            .hint("recovery codes and devices are added to a repository once it exists: `strongroom key recovery-code`"));
+        return Err(Failure::usage(format!("{what} must be a passphrase")).hint(
+            "recovery codes and devices are added to a repository once it exists: `strongroom key recovery-code`",
+        ));
     }
     if let Some(secret) = given_passphrase(args)? {
         return Ok(secret);

@@ -18,6 +18,8 @@ const LONGEST: usize = 16 * 1024;
 /// When there is no terminal, and `UnexpectedEof` when its user ends it without an answer.
 pub(crate) fn ask_hidden(question: &str) -> io::Result<Zeroizing<String>> {
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    // Whoever leaves at this point still wants to see what they type afterwards.
+    crate::signals::listen();
     let before = termios::tcgetattr(&terminal)?;
     let mut hidden = before.clone();
     hidden.local_modes.remove(LocalModes::ECHO);

@@ -35,7 +35,13 @@ pub(crate) struct BackupArgs {
     #[arg(long)]
     stdin: bool,
     /// What that file is called in the snapshot
-    #[arg(long, value_name = "NAME", requires = "stdin", default_value = "stdin", default_value_if("stdin", "false", None))]
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "stdin",
+        default_value = "stdin",
+        default_value_if("stdin", "false", None)
+    )]
     stdin_name: Option<PathBuf>,
     /// Backs up the members of a tar file with their metadata; `-` is standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -291,10 +297,7 @@ fn tell(ui: &Ui, report: &BackupReport, repository: &Repository) {
     };
     ui.say(&format!("{}  in {}", ui.paint(paint, &title), repository.location()));
     let others = report.entries.saturating_sub(report.files + report.directories);
-    let mut parts = vec![
-        counted(report.files, "file", "files"),
-        counted(report.directories, "folder", "folders"),
-    ];
+    let mut parts = vec![counted(report.files, "file", "files"), counted(report.directories, "folder", "folders")];
     if others > 0 {
         parts.push(counted(others, "other", "others"));
     }

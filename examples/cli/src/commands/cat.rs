@@ -66,9 +66,8 @@ pub(crate) fn run(app: &App, args: &CatArgs) -> Result<Exit> {
     }
     let repository = app.open()?;
     let snapshot = args.filter.one(&repository, &args.snapshot.snapshot)?;
-    let mut file = repository
-        .open_file(&snapshot.id, path.to_path_buf())
-        .map_err(|error| missing_path(error, &snapshot, path))?;
+    let mut file =
+        repository.open_file(&snapshot.id, path.to_path_buf()).map_err(|error| missing_path(error, &snapshot, path))?;
     let reading = |error: std::io::Error| match error.downcast::<strongroom::Error>() {
         Ok(error) => Failure::from(error.or_object(path)),
         Err(error) => Failure::io(error, "read the file", path),

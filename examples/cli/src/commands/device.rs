@@ -15,7 +15,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use strongroom::{DeviceKey, DeviceRequest, Role};
+use strongroom::{DeviceKey, DeviceRequest, Error, ErrorKind, Role};
 
 /// Makes, lists, adds and revokes devices: keys that never leave their machine
 #[derive(Debug, Args)]
@@ -171,8 +171,10 @@ fn add(app: &App, args: &AddArgs) -> Result<Exit> {
     if let Some(expected) = &args.expect
         && (expected.is_empty() || !id.to_string().starts_with(&expected.to_ascii_lowercase()))
     {
-        return Err(Failure::new(Exit::Refused, format!("the request is of device {id}, not of {expected}"))
-            .hint("get the request again from the device itself"));
+        let error = Error::new(ErrorKind::Untrusted, "add a device")
+            .object(args.request.display())
+            .detail(format!("the request is of device {id}, not of {expected}"));
+        return Err(Failure::from(error).hint("get the request again from the device itself"));
     }
     let repository = app.open()?;
     repository.add_device(&request, args.role)?;

@@ -17,9 +17,11 @@ use strongroom::{Changes, Difference, EntryKind, EntryPath};
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
     /// The snapshot before: `latest` or the beginning of an id
-    before: String,
+    #[arg(value_name = "SNAPSHOT")]
+    older: String,
     /// The snapshot after
-    after: String,
+    #[arg(value_name = "SNAPSHOT")]
+    newer: String,
     /// Only what is at or below this path of both
     #[arg(value_name = ":PATH", value_parser = EntryPathParser)]
     path: Option<EntryPath>,
@@ -41,8 +43,8 @@ struct Counts {
 
 pub(crate) fn run(app: &App, args: &DiffArgs) -> Result<Exit> {
     let repository = app.open()?;
-    let before = args.filter.one(&repository, &args.before)?;
-    let after = args.filter.one(&repository, &args.after)?;
+    let before = args.filter.one(&repository, &args.older)?;
+    let after = args.filter.one(&repository, &args.newer)?;
     let (ctx, monitor) = app.operation(Stop::Ends);
     let within = args.path.clone().unwrap_or_default();
     let ui = &app.ui;

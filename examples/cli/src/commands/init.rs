@@ -60,9 +60,11 @@ pub(crate) fn run(app: &App, args: &InitArgs) -> Result<Exit> {
     let folder = app.place()?;
     let backend = LocalBackend::new(&folder);
     if folder.join("config").exists() {
-        return Err(exists(strongroom::Error::new(ErrorKind::AlreadyExists, "make a repository")
-            .object(folder.display())
-            .detail("there is one already")));
+        return Err(exists(
+            strongroom::Error::new(ErrorKind::AlreadyExists, "make a repository")
+                .object(folder.display())
+                .detail("there is one already"),
+        ));
     }
     let label = args.label.clone().unwrap_or_else(place::host_name);
     let mut options = CreateOptions::new().label(label).cost(args.cost.cost()?);

@@ -30,9 +30,8 @@ pub(crate) fn run(app: &App, args: &LsArgs) -> Result<Exit> {
     let repository = app.open()?;
     let path = &args.snapshot.path;
     let snapshot = args.filter.one(&repository, &args.snapshot.snapshot)?;
-    let listing = repository
-        .list(&snapshot.id, path, args.recursive)
-        .map_err(|error| missing_path(error, &snapshot, path))?;
+    let listing =
+        repository.list(&snapshot.id, path, args.recursive).map_err(|error| missing_path(error, &snapshot, path))?;
     let ui = &app.ui;
     for entry in listing {
         let entry = entry?;

@@ -21,7 +21,8 @@ pub(crate) fn run(app: &App, args: &ManArgs) -> Result<Exit> {
     std::fs::create_dir_all(&args.folder).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), &args.folder).map_err(failed)?;
     let folder = args.folder.display();
-    app.ui.json(&record("summary", json!({ "operation": "man", "outcome": "complete", "folder": folder.to_string() })))?;
+    app.ui
+        .json(&record("summary", json!({ "operation": "man", "outcome": "complete", "folder": folder.to_string() })))?;
     app.ui.say(&format!("Wrote the manual pages to {folder}; `man {folder}/strongroom.1` shows the first."));
     Ok(Exit::Complete)
 }

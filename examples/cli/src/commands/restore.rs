@@ -144,8 +144,7 @@ fn tell(ui: &Ui, report: &RestoreReport, snapshot: &Snapshot, args: &RestoreArgs
     };
     let target = args.target.display();
     ui.say(&format!("{} snapshot {} to {target}", ui.paint(paint, done), snapshot.id.short()));
-    let mut parts =
-        vec![counted(report.files, "file", "files"), counted(report.directories, "folder", "folders")];
+    let mut parts = vec![counted(report.files, "file", "files"), counted(report.directories, "folder", "folders")];
     let links = report.symlinks + report.hard_links;
     if links > 0 {
         parts.push(counted(links, "link", "links"));

@@ -121,7 +121,6 @@ pub(crate) fn by_prefix<Id: Copy + ToString>(
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -167,7 +167,9 @@ impl Ui {
         }
         let message = text::message(&failure.message);
         self.stderr_line(&format!("{} {message}", self.paint_err(Paint::Red, "error:")));
-        if self.verbose && let Some(error) = &failure.error {
+        if self.verbose
+            && let Some(error) = &failure.error
+        {
             let mut cause = std::error::Error::source(error.as_ref());
             while let Some(inner) = cause {
                 let line = text::message(&inner.to_string());
@@ -224,7 +226,11 @@ impl Ui {
             // A person watches, or a script reads what happens while it happens.
             if self.out_is_terminal || self.json { out.flush() } else { Ok(()) }
         };
-        if self.out_is_terminal { self.around_bar(|| written = write()) } else { written = write() }
+        if self.out_is_terminal {
+            self.around_bar(|| written = write())
+        } else {
+            written = write()
+        }
         written
     }
 

@@ -104,7 +104,8 @@ impl Drop for Monitor {
 }
 
 fn style(has_total: bool) -> ProgressStyle {
-    let template = if has_total { "{spinner} [{bar:24}] {wide_msg}\n  {prefix}" } else { "{spinner} {wide_msg}\n  {prefix}" };
+    let template =
+        if has_total { "{spinner} [{bar:24}] {wide_msg}\n  {prefix}" } else { "{spinner} {wide_msg}\n  {prefix}" };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
 }
 
@@ -131,7 +132,8 @@ impl State {
     fn rate(&mut self, progress: &Progress) -> Option<u64> {
         let now = Instant::now();
         self.samples.push_back((now, progress.bytes));
-        while self.samples.len() > 2 && self.samples.get(1).is_some_and(|(then, _)| now.duration_since(*then) > WINDOW) {
+        while self.samples.len() > 2 && self.samples.get(1).is_some_and(|(then, _)| now.duration_since(*then) > WINDOW)
+        {
             self.samples.pop_front();
         }
         let (then, before) = *self.samples.front()?;

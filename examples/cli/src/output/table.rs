@@ -70,9 +70,6 @@ mod tests {
         let mut table = Table::new(&[("NAME", Align::Left), ("SIZE", Align::Right), ("TAGS", Align::Left)]);
         table.row(["a".to_owned(), "1 KiB".to_owned(), String::new()]);
         table.row(["grün und blau".to_owned(), "12".to_owned(), "x".to_owned()]);
-        assert_eq!(
-            table.lines(),
-            ["NAME            SIZE  TAGS", "a              1 KiB", "grün und blau     12  x"]
-        );
+        assert_eq!(table.lines(), ["NAME            SIZE  TAGS", "a              1 KiB", "grün und blau     12  x"]);
     }
 }

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Comparison {
     pub(super) entries: u64,
     pub(super) bytes: u64,
-    /// The first differences, for people.
-    pub(super) differences: Vec<String>,
+    /// The first differences: where, and which.
+    pub(super) differences: Vec<(PathBuf, String)>,
     pub(super) count: u64,
     /// Whether owners were compared: only who may set them can expect them to be the same.
     pub(super) owners: bool,
@@ -31,8 +31,7 @@ type Links = BTreeMap<(u64, u64), Vec<PathBuf>>;
 
 /// Compares `copy` with `original`, in which folders marked as caches count for their mark alone.
 pub(super) fn compare(original: &Path, copy: &Path) -> io::Result<Comparison> {
-    let mut comparison =
-        Comparison { owners: rustix::process::geteuid().is_root(), ..Comparison::default() };
+    let mut comparison = Comparison { owners: rustix::process::geteuid().is_root(), ..Comparison::default() };
     let mut links = (Links::new(), Links::new());
     let mut folders = vec![PathBuf::new()];
     let (left, right) = (fs::metadata(original)?, fs::metadata(copy)?);
@@ -93,8 +92,7 @@ impl Comparison {
     fn differs(&mut self, path: &Path, how: &str) {
         self.count += 1;
         if self.differences.len() < LISTED {
-            let path = crate::output::text::printable(path.as_os_str().as_bytes());
-            self.differences.push(format!("{path}: {how}"));
+            self.differences.push((path.to_owned(), how.to_owned()));
         }
     }
 
@@ -115,7 +113,14 @@ impl Comparison {
         }
     }
 
-    fn content(&mut self, path: &Path, left: &Path, right: &Path, first: &Metadata, second: &Metadata) -> io::Result<()> {
+    fn content(
+        &mut self,
+        path: &Path,
+        left: &Path,
+        right: &Path,
+        first: &Metadata,
+        second: &Metadata,
+    ) -> io::Result<()> {
         if first.is_symlink() {
             if fs::read_link(left)? != fs::read_link(right)? {
                 self.differs(path, "the link points elsewhere");
@@ -211,7 +216,7 @@ mod tests {
     fn a_copy_is_equal() {
         let (_folder, left, right) = pair();
         let comparison = compare(&left, &right).unwrap();
-        assert_eq!(comparison.differences, Vec::<String>::new());
+        assert_eq!(comparison.differences, []);
         assert!(comparison.entries > 30 && comparison.bytes > 2_000_000);
     }
 
@@ -247,7 +252,10 @@ mod tests {
             let (_folder, left, right) = pair();
             damage(&right);
             let comparison = compare(&left, &right).unwrap();
-            assert!(comparison.differences.iter().any(|found| found.contains(expected)), "{expected}: {comparison:?}");
+            assert!(
+                comparison.differences.iter().any(|(_, found)| found.contains(expected)),
+                "{expected}: {comparison:?}"
+            );
         }
     }
 
@@ -261,6 +269,6 @@ mod tests {
         assert!(again.success());
         fs::remove_file(right.join("cache/data")).unwrap();
         let comparison = compare(&left, &right).unwrap();
-        assert!(comparison.differences.iter().all(|found| found.contains("modification time")), "{comparison:?}");
+        assert!(comparison.differences.iter().all(|(_, found)| found.contains("modification time")), "{comparison:?}");
     }
 }

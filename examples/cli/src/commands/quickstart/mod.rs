@@ -7,6 +7,7 @@ use super::backup;
 use crate::app::App;
 use crate::exit::{Exit, Failure, Result};
 use crate::output::json::{self, record};
+use crate::output::text::printable;
 use crate::output::units::{counted, percent, rate, size, span};
 use crate::output::{Paint, Ui};
 use crate::signals::Stop;
@@ -15,6 +16,7 @@ use compare::Comparison;
 use serde_json::json;
 use std::fs;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -219,8 +221,9 @@ fn stop_if_suspended(outcome: Outcome) -> Result {
 }
 
 fn step(ui: &Ui, number: u32, what: &str, time: Duration) {
-    let number = ui.paint(Paint::Green, &format!("{number}"));
-    ui.say(&format!(" {number}  {what}  {}", ui.paint(Paint::Dim, &span(time))));
+    let number = ui.paint(Paint::Green, &number.to_string());
+    let time = ui.paint(Paint::Dim, &format!("{:>8}", span(time)));
+    ui.say(&format!(" {number}  {time}   {what}"));
 }
 
 fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -> Result<Exit> {
@@ -233,6 +236,8 @@ fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -
         _ => Exit::Partial,
     };
     let stored = first.stored_bytes + second.stored_bytes;
+    let named = |(path, how): &(PathBuf, String)| format!("{}: {how}", printable(path.as_os_str().as_bytes()));
+    let differences: Vec<String> = compared.differences.iter().map(named).collect();
     ui.json(&record(
         "summary",
         json!({
@@ -245,7 +250,7 @@ fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -
             "bytes": first.bytes,
             "stored_bytes": stored,
             "differences": compared.count,
-            "difference_list": compared.differences,
+            "difference_list": differences,
             "check_problems": checked.problem_count,
             "create_duration": json::seconds(*created),
             "first_duration": json::seconds(first.duration),
@@ -255,7 +260,7 @@ fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -
             "check_duration": json::seconds(checked.duration),
         }),
     ))?;
-    for difference in &compared.differences {
+    for difference in &differences {
         ui.stderr_line(&format!("{} {difference}", ui.paint_err(Paint::Red, "difference:")));
     }
     for problem in &checked.problems {
@@ -264,7 +269,9 @@ fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -
     ui.say("");
     let verdict = match exit {
         Exit::Complete => ui.paint(Paint::Green, "The restored folder is the same as the original."),
-        Exit::Partial => ui.paint(Paint::Yellow, "What could be read was backed up and restored; the rest is named above."),
+        Exit::Partial => {
+            ui.paint(Paint::Yellow, "What could be read was backed up and restored; the rest is named above.")
+        }
         _ => ui.paint(Paint::Red, "The restored folder is not the same as the original."),
     };
     ui.say(&verdict);
@@ -286,9 +293,9 @@ fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -
     ui.say(&format!("  restored    {base}/restored"));
     ui.say("");
     ui.say("To look further:");
-    ui.say(&format!("  export STRONGROOM_REPOSITORY={base}/repository"));
-    for verb in ["snapshots", "ls latest -l", "check --read-data"] {
-        ui.say(&format!("  {} --passphrase-file {base}/passphrase {verb}", program()));
+    ui.say(&format!("  export STRONGROOM_REPOSITORY={base}/repository STRONGROOM_PASSPHRASE=$(cat {base}/passphrase)"));
+    for verb in ["snapshots", "ls latest -l", "--help"] {
+        ui.say(&format!("  {} {verb}", program()));
     }
     ui.say(&format!("  rm -r {base}"));
     Ok(exit)
