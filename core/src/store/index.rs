@@ -5,6 +5,7 @@ use super::keys::Keys;
 use super::table::{SegmentPlace, SharedTable, Table};
 use crate::backend::{Backend, Folder, ObjectName};
 use crate::context::Context;
+use crate::crypto::hash;
 use crate::error::{Error, ErrorKind, Result, corrupt, internal};
 use crate::format::entry::Timestamp;
 use crate::format::index::{IndexObject, MAX_INDEX};
@@ -241,6 +242,9 @@ pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName, length
         return Err(corrupt("read an index", "it is longer than any index may be").object(name));
     }
     let bytes = backend.read(name, 0..length)?;
+    if crate::id::hex(&hash::name(&bytes)) != name.file() {
+        return Err(corrupt("read an index", "its bytes are not what its name says").object(name));
+    }
     let epoch = IndexObject::epoch(&bytes).map_err(|error| error.or_object(name))?;
     let epoch = keys.epoch(epoch).map_err(|error| error.or_object(name))?;
     IndexObject::open(&bytes, &keys.repository, &epoch.index_object).map_err(|error| error.or_object(name))
@@ -250,7 +254,7 @@ pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName, length
 pub(crate) fn write(backend: &dyn Backend, keys: &Keys, object: &IndexObject) -> Result<IndexId> {
     let epoch = keys.current()?;
     let bytes = object.seal(&keys.repository, epoch.epoch, &epoch.index_object)?;
-    let id = IndexId::from_bytes(crate::crypto::hash::name(&bytes));
+    let id = IndexId::from_bytes(hash::name(&bytes));
     backend.put(&ObjectName::of(Folder::Index, id), &[&bytes])?;
     Ok(id)
 }
