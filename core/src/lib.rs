@@ -9,6 +9,7 @@
 mod backend;
 mod backup;
 mod cancel;
+mod check;
 mod chunker;
 mod compress;
 mod context;
@@ -24,11 +25,14 @@ mod repository;
 mod restore;
 mod source;
 mod store;
+#[cfg(test)]
+mod testing;
 mod tree;
 
 pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
 pub use backup::{BackupOptions, ChangeDetection, Parent};
 pub use cancel::CancelToken;
+pub use check::{CheckKind, CheckOptions, CheckProblem, CheckReport};
 pub use chunker::ChunkSizes;
 pub use context::{Budget, Context};
 pub use crypto::password::Cost;
@@ -44,9 +48,9 @@ pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
 pub use report::Outcome;
 pub use repository::{
-    BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository,
+    BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository, SessionInfo,
 };
-pub use restore::{Overwrite, Ownership, RestoreOptions, RestoreReport};
+pub use restore::{FileReader, Overwrite, Ownership, RestoreOptions, RestoreReport};
 pub use source::{
     AppEntry, EntryHandle, EntrySource, FileSource, IterSource, ReaderSource, Source, SourceItem, TarSource,
 };

@@ -2,7 +2,7 @@
 
 use super::{Backend, Folder, ObjectInfo, ObjectName, check_range};
 use crate::crypto::random;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::format::entry::Timestamp;
 use crate::id::hex;
 use std::fs::{self, File, OpenOptions};

@@ -571,6 +571,11 @@ impl Node {
         Ok(node)
     }
 
+    /// Whether these bytes are those of a leaf.
+    pub(crate) fn is_leaf(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&LEAF)
+    }
+
     pub(crate) fn level(&self) -> u8 {
         match self {
             Node::Leaf(_) => 0,

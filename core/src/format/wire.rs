@@ -37,6 +37,7 @@ impl<'a> Reader<'a> {
         corrupt(self.operation, detail)
     }
 
+    #[cfg(test)]
     pub(crate) fn remaining(&self) -> usize {
         self.rest.len()
     }

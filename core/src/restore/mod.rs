@@ -18,11 +18,18 @@ mod metadata;
 mod options;
 mod report;
 mod standing;
+mod stream;
 mod sys;
+mod tar;
 mod walk;
+
+#[cfg(test)]
+mod tests;
 
 pub use options::{Overwrite, Ownership, RestoreOptions};
 pub use report::RestoreReport;
+pub use stream::FileReader;
+pub(crate) use tar::to_tar;
 
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};

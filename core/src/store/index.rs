@@ -7,9 +7,11 @@ use crate::backend::{Backend, Folder, ObjectName};
 use crate::context::Context;
 use crate::crypto::hash;
 use crate::error::{Error, ErrorKind, Result, corrupt, internal};
+use crate::format::entry::Timestamp;
 use crate::format::index::{IndexObject, MAX_INDEX};
 use crate::format::pack::IndexedPack;
 use crate::id::{BlobId, IndexId, PackId, SegmentId};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 
@@ -209,6 +211,29 @@ fn merge_tail(mut tables: Vec<SharedTable>) -> Result<Vec<SharedTable>> {
         tables.push(merged);
     }
     Ok(tables)
+}
+
+/// An index object in storage.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listed {
+    pub(crate) id: IndexId,
+    pub(crate) length: u64,
+    /// When storage received it.
+    pub(crate) modified: Timestamp,
+}
+
+/// The index objects in storage, newest first, and what in their folder is not named like one.
+pub(crate) fn list(backend: &dyn Backend) -> Result<(Vec<Listed>, Vec<(ObjectName, Error)>)> {
+    let (mut listed, mut strange) = (Vec::new(), Vec::new());
+    backend.list(Folder::Index, &mut |info| {
+        match info.name.id() {
+            Ok(id) => listed.push(Listed { id, length: info.length, modified: info.modified }),
+            Err(error) => strange.push((info.name, error)),
+        }
+        Ok(())
+    })?;
+    listed.sort_by_key(|listed| (Reverse(listed.modified), listed.id));
+    Ok((listed, strange))
 }
 
 /// Reads one index object.

@@ -83,10 +83,6 @@ impl TreeBuilder {
         }
     }
 
-    pub(crate) fn totals(&self) -> Totals {
-        self.totals
-    }
-
     pub(crate) fn push(&mut self, entry: Entry, sink: &mut dyn NodeSink) -> Result<()> {
         let key = entry.path.key();
         if self.last_key.as_deref().is_some_and(|last| last >= key) {

@@ -9,8 +9,8 @@ mod runs;
 
 pub(crate) use build::{Boundaries, TreeBuilder};
 pub(crate) use diff::{Change, diff, totals};
-pub(crate) use read::{Cursor, lookup};
-pub(crate) use runs::{RunReader, store_runs};
+pub(crate) use read::{Cursor, load_child, lookup};
+pub(crate) use runs::{RunReader, load_list, store_runs};
 
 #[cfg(test)]
 pub(crate) mod testing {

@@ -27,6 +27,25 @@ fn load(store: &dyn NodeStore, child: &Child, parent_level: Option<u8>) -> Resul
     Ok(node)
 }
 
+/// Loads a child and checks what its place in the tree asks of it: its level, its first key, and that all its keys
+/// are below `end`, where the next node begins. A root has no parent level.
+pub(crate) fn load_child(
+    store: &dyn NodeStore,
+    child: &Child,
+    parent_level: Option<u8>,
+    end: Option<&[u8]>,
+) -> Result<Node> {
+    let node = load(store, child, parent_level)?;
+    let last = match &node {
+        Node::Leaf(entries) => entries.last().map(|entry| entry.path.key()),
+        Node::Inner { children, .. } => children.last().map(|child| child.first.as_slice()),
+    };
+    if end.is_some_and(|end| last.is_some_and(|last| last >= end)) {
+        return Err(corrupt("read a tree", "a node reaches into the next one").object(child.id));
+    }
+    Ok(node)
+}
+
 /// Position in a node: of the element that comes next.
 struct Place {
     node: Node,
@@ -117,14 +136,7 @@ impl<'a> Cursor<'a> {
                     let Some(child) = children.get(place.next).cloned() else { return Ok(None) };
                     let end = children.get(place.next + 1).map(|next| next.first.clone()).or_else(|| place.end.clone());
                     place.next += 1;
-                    let node = load(self.store, &child, Some(level))?;
-                    let last = match &node {
-                        Node::Leaf(entries) => entries.last().map(|entry| entry.path.key()),
-                        Node::Inner { children, .. } => children.last().map(|child| child.first.as_slice()),
-                    };
-                    if end.as_deref().is_some_and(|end| last.is_some_and(|last| last >= end)) {
-                        return Err(corrupt("read a tree", "a node reaches into the next one").object(child.id));
-                    }
+                    let node = load_child(self.store, &child, Some(level), end.as_deref())?;
                     self.enter(node, end);
                 }
                 Node::Leaf(_) | Node::Inner { .. } => {

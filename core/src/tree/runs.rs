@@ -69,6 +69,19 @@ pub(crate) struct RunReader<'a> {
     skip: u64,
 }
 
+/// Loads a run list and checks that it is of the level and holds as many bytes as its parent says.
+pub(crate) fn load_list(store: &dyn NodeStore, child: &ListChild, level: u8) -> Result<RunList> {
+    let wrong = |detail| corrupt("read a run list", detail).object(child.id);
+    let list = RunList::decode(&store.load_blob(&child.id)?).map_err(|error| error.or_object(child.id))?;
+    if list.level() != level || level > MAX_LEVEL {
+        return Err(wrong("it is not of the level its parent says"));
+    }
+    if list.bytes() != Some(child.bytes) {
+        return Err(wrong("it does not hold as many bytes as its parent says"));
+    }
+    Ok(list)
+}
+
 impl<'a> RunReader<'a> {
     /// The runs of `content` of `bytes` bytes from the one that holds byte `skip` on. The second value of each item
     /// is how many bytes of the run come before that byte.
@@ -83,14 +96,7 @@ impl<'a> RunReader<'a> {
     }
 
     fn open(&mut self, child: &ListChild, level: u8) -> Result<()> {
-        let wrong = |detail| corrupt("read a run list", detail).object(child.id);
-        let list = RunList::decode(&self.store.load_blob(&child.id)?).map_err(|error| error.or_object(child.id))?;
-        if list.level() != level || level > MAX_LEVEL {
-            return Err(wrong("it is not of the level its parent says"));
-        }
-        if list.bytes() != Some(child.bytes) {
-            return Err(wrong("it does not hold as many bytes as its parent says"));
-        }
+        let list = load_list(self.store, child, level)?;
         self.stack.push((list, 0));
         Ok(())
     }

@@ -8,11 +8,10 @@ mod wrap;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use open::{NewRepository, create, is_of_the_object, open, read_config};
+pub(crate) use open::{NewRepository, create, is_of_the_object, open};
 pub use secret::Secret;
 pub(crate) use slots::{
-    NewSlot, Survey, add_device, add_recovery_code, add_slot, change_passphrase, list_slots, remove_slot,
-    revoke_device, survey,
+    NewSlot, add_device, add_recovery_code, add_slot, change_passphrase, list_slots, remove_slot, revoke_device, survey,
 };
 pub use slots::{PassphraseChange, Revocation, SlotInfo, SlotMethod};
 

@@ -1,0 +1,75 @@
+//! What a pack says of itself: header, footer and trailer, without its segments.
+
+use super::Store;
+use crate::backend::{Folder, ObjectName};
+use crate::error::{Result, corrupt};
+use crate::format::pack::{
+    FIXED_HEADER, PackContents, PackHeader, PackKeys, SESSION_ENTRY, TRAILER, TreeReferences, open_footer, open_trailer,
+};
+use crate::id::PackId;
+use std::ops::Range;
+
+/// Bytes read from the end of a pack in the hope that the footer is among them.
+const TAIL: u64 = 64 * 1024;
+
+/// Reads header, contents and references of a pack that storage says is `length` bytes long. Whoever holds the
+/// index key can: writers and maintainers too.
+///
+/// What is returned fits into `length`; that the segments are there and sound is not looked at.
+pub(crate) fn read_contents(
+    store: &Store,
+    pack: &PackId,
+    length: u64,
+) -> Result<(PackHeader, PackContents, TreeReferences)> {
+    let name = ObjectName::of(Folder::Packs, pack);
+    contents(store, &name, length).map_err(|error| error.or_object(name))
+}
+
+fn contents(store: &Store, name: &ObjectName, length: u64) -> Result<(PackHeader, PackContents, TreeReferences)> {
+    let operation = "read a pack's contents";
+    let wrong = |detail| corrupt(operation, detail);
+    let (trailer_length, repository) = (TRAILER as u64, &store.keys().repository);
+    let usual = (FIXED_HEADER + SESSION_ENTRY) as u64;
+    let mut header = read(store, name, 0..usual.min(length))?;
+    let (epoch, header_length) = PackHeader::decode_fixed(&header, repository)?;
+    // What is left for segments, padding and footer.
+    let room = length.checked_sub(header_length as u64 + trailer_length);
+    let room = room.ok_or_else(|| wrong("it is too short for its header and a trailer"))?;
+    if header.len() < header_length {
+        header = read(store, name, 0..header_length as u64)?;
+    }
+    header.truncate(header_length);
+    let decoded = PackHeader::decode(&header, repository)?;
+
+    let epoch = store.keys().epoch(epoch)?;
+    let keys = PackKeys { footer: &epoch.footer, trailer: &epoch.trailer };
+    let tail_start = length.saturating_sub(TAIL.max(trailer_length)).max(header_length as u64);
+    let tail = read(store, name, tail_start..length)?;
+    let Some((before, trailer)) = tail.split_last_chunk::<TRAILER>() else {
+        return Err(wrong("it is too short for a trailer"));
+    };
+    let (footer_length, padding) = open_trailer(keys, &header, trailer)?;
+    let segments = footer_length.checked_add(padding).and_then(|behind| room.checked_sub(behind));
+    let segments = segments.ok_or_else(|| wrong("footer and padding are longer than the pack"))?;
+    let in_tail = usize::try_from(footer_length).ok().and_then(|footer| before.len().checked_sub(footer));
+    let (contents, references) = match in_tail.and_then(|start| before.get(start..)) {
+        Some(footer) => open_footer(keys, &header, footer)?,
+        None => {
+            let end = length - trailer_length;
+            open_footer(keys, &header, &read(store, name, end - footer_length..end)?)?
+        }
+    };
+    if contents.start != header_length as u64 || contents.end() != contents.start.saturating_add(segments) {
+        return Err(wrong("its segments do not lie where header, padding and footer leave room"));
+    }
+    Ok((decoded, contents, references))
+}
+
+fn read(store: &Store, name: &ObjectName, range: Range<u64>) -> Result<Vec<u8>> {
+    let length = range.end - range.start;
+    let bytes = store.backend().read(name, range)?;
+    if bytes.len() as u64 != length {
+        return Err(corrupt("read a pack's contents", "the storage returned another length than was asked for"));
+    }
+    Ok(bytes)
+}
