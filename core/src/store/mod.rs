@@ -30,6 +30,7 @@ use index::Index;
 use keys::Keys;
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -53,6 +54,11 @@ impl Store {
     pub(crate) fn new(backend: Arc<dyn Backend>, config: Config, keys: Keys) -> Self {
         let hasher = keys.id_key().ok().map(IdHasher::new);
         Store { backend, keys, config, hasher, index: Index::default(), session_keys: Mutex::default() }
+    }
+
+    /// Keeps the index in files of a folder on this machine, so that its memory does not grow with the repository.
+    pub(crate) fn with_index_folder(self, folder: impl Into<PathBuf>) -> Self {
+        Store { index: Index::with_folder(folder), ..self }
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {
