@@ -16,9 +16,13 @@ use crate::backend::{Backend, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::pack::IndexedPack;
-use crate::id::{BlobId, IndexId, PackId, SegmentId};
+#[cfg(test)]
+use crate::id::PackId;
+use crate::id::{BlobId, IndexId, SegmentId};
 use disk::Disk;
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(test)]
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
@@ -127,6 +131,7 @@ impl Index {
     }
 
     /// Every indexed pack with its length, in ascending order.
+    #[cfg(test)]
     pub(crate) fn packs(&self) -> Result<BTreeMap<PackId, u64>> {
         let mut packs = BTreeMap::new();
         for part in self.parts()?.iter() {
@@ -139,6 +144,7 @@ impl Index {
     }
 
     /// Calls `visit` for every place of every segment.
+    #[cfg(test)]
     pub(crate) fn for_each_segment(&self, visit: &mut dyn FnMut(SegmentPlace) -> Result<()>) -> Result<()> {
         for part in self.parts()?.iter() {
             for place in part.table.segments().map_err(|error| self.broken(part, error))? {
@@ -175,15 +181,6 @@ impl Index {
         parts.push(self.make(&sources, &|target| Table::build(packs, &sources, target))?);
         let parts = self.merge_similar(parts, MAX_MERGED_NOW, &|| Ok(()))?;
         self.set_parts(parts)
-    }
-
-    /// Forgets everything, files included.
-    pub(crate) fn clear(&self) -> Result<()> {
-        let _changing = self.changing()?;
-        for part in self.parts()?.iter() {
-            part.file.iter().for_each(|file| disk::remove(file));
-        }
-        self.set_parts(Vec::new())
     }
 
     /// Makes a table where tables are kept.
