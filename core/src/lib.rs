@@ -50,9 +50,9 @@ pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
 pub use report::Outcome;
 pub use repository::{
-    BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository,
+    BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository, SessionInfo,
 };
-pub use restore::{Overwrite, Ownership, RestoreOptions, RestoreReport};
+pub use restore::{FileReader, Overwrite, Ownership, RestoreOptions, RestoreReport};
 pub use source::{
     AppEntry, EntryHandle, EntrySource, FileSource, IterSource, ReaderSource, Source, SourceItem, TarSource,
 };

@@ -9,7 +9,7 @@ mod unsorted;
 
 pub use change::ChangeDetection;
 pub use options::{BackupOptions, Parent};
-pub(crate) use previous::Base;
+pub(crate) use previous::{Base, BaseTree};
 
 use crate::chunker::{ChunkSizes, Chunker};
 use crate::context::Context;
@@ -21,6 +21,7 @@ use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
 use crate::report::ProblemLog;
 use crate::source::{EntryHandle, EntrySource, SourceItem};
+use crate::store::local_tree::LocalTreeWriter;
 use crate::store::read::StoreReader;
 use crate::store::write::BlobWriter;
 use crate::tree::Boundaries;
@@ -43,6 +44,15 @@ pub(crate) struct BackedUp {
     pub(crate) finished: bool,
 }
 
+/// What an incremental backup goes on from, and what it leaves for the next.
+#[derive(Debug, Default)]
+pub(crate) struct Start {
+    /// Trees of earlier backups, the newest first.
+    pub(crate) bases: Vec<Base>,
+    /// Where the leaves of the new tree are kept, for who may not read the repository.
+    pub(crate) local: Option<LocalTreeWriter>,
+}
+
 /// Reads `source` to its end, or until the work is to be suspended, and stores what it yields.
 ///
 /// To be called on a thread of the writer's pool, which it shares work with.
@@ -50,7 +60,7 @@ pub(crate) fn run(
     source: &mut dyn EntrySource,
     writer: &mut BlobWriter,
     reader: &StoreReader,
-    bases: &[Base],
+    start: Start,
     changes: ChangeDetection,
     meter: &Meter,
     ctx: &Context,
@@ -64,7 +74,7 @@ pub(crate) fn run(
     let boundaries = Boundaries::new(store.keys().id_key()?, sizes.node);
     let mut backup = Backup {
         content: ContentReader::new(chunker, sizes.inline),
-        previous: Previous::new(reader, bases, source.is_sorted()),
+        previous: Previous::new(reader, start.bases, source.is_sorted()),
         changes,
         hard_links: HashMap::new(),
         problems: ProblemLog::default(),
@@ -73,13 +83,13 @@ pub(crate) fn run(
         meter,
         ctx,
     };
-    let mut tree = PendingTree::new(boundaries);
+    let mut tree = PendingTree::new(boundaries, start.local);
     let finished = if source.is_sorted() {
         backup.sorted(source, writer, &mut tree)?
     } else {
         backup.unsorted(source, writer, &mut tree)?
     };
-    let (root, totals) = tree.root(writer)?;
+    let (root, totals) = tree.finish(writer)?;
     Ok(BackedUp {
         root,
         totals,

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::format::entry::Entry;
 use crate::format::node::Totals;
 use crate::id::BlobId;
+use crate::store::local_tree::{KeepLeaves, LocalTreeWriter};
 use crate::store::write::BlobWriter;
 use crate::tree::{Boundaries, TreeBuilder, store_runs};
 use std::collections::VecDeque;
@@ -17,15 +18,13 @@ const MAX_WAITING: usize = 32 * 1024;
 pub(crate) struct PendingTree {
     builder: TreeBuilder,
     waiting: VecDeque<(Entry, Stored)>,
+    local: Option<LocalTreeWriter>,
 }
 
 impl PendingTree {
-    pub(crate) fn new(boundaries: Boundaries) -> Self {
-        PendingTree { builder: TreeBuilder::new(boundaries), waiting: VecDeque::new() }
-    }
-
-    pub(crate) fn totals(&self) -> Totals {
-        self.builder.totals()
+    /// The leaves are kept in `local` too, if there is one.
+    pub(crate) fn new(boundaries: Boundaries, local: Option<LocalTreeWriter>) -> Self {
+        PendingTree { builder: TreeBuilder::new(boundaries), waiting: VecDeque::new(), local }
     }
 
     /// Adds the next entry in ascending order.
@@ -33,7 +32,8 @@ impl PendingTree {
         if self.waiting.is_empty()
             && let Stored::Content(content) = content
         {
-            return self.builder.push(Entry { content, ..entry }, writer);
+            let mut sink = KeepLeaves { sink: writer, local: self.local.as_mut() };
+            return self.builder.push(Entry { content, ..entry }, &mut sink);
         }
         self.waiting.push_back((entry, content));
         if self.waiting.len() > MAX_WAITING {
@@ -46,17 +46,24 @@ impl PendingTree {
         while let Some((_, stored)) = self.waiting.front() {
             let Some(content) = resolve(stored, writer)? else { break };
             if let Some((entry, _)) = self.waiting.pop_front() {
-                self.builder.push(Entry { content, ..entry }, writer)?;
+                let mut sink = KeepLeaves { sink: writer, local: self.local.as_mut() };
+                self.builder.push(Entry { content, ..entry }, &mut sink)?;
             }
         }
         Ok(())
     }
 
-    /// Finishes the tree over everything pushed so far; more may be pushed afterwards.
-    pub(crate) fn root(&mut self, writer: &mut BlobWriter) -> Result<(BlobId, Totals)> {
+    /// Finishes the tree over everything that was pushed.
+    pub(crate) fn finish(mut self, writer: &mut BlobWriter) -> Result<(BlobId, Totals)> {
         writer.end_data_segment()?;
         self.drain(writer)?;
-        self.builder.clone().finish(writer)
+        let mut sink = KeepLeaves { sink: writer, local: self.local.as_mut() };
+        let (root, totals) = self.builder.finish(&mut sink)?;
+        if let Some(local) = self.local {
+            // Without it the next backup reads every file, and is right all the same.
+            let _ = local.finish(&root);
+        }
+        Ok((root, totals))
     }
 }
 

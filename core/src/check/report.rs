@@ -40,6 +40,10 @@ pub enum CheckKind {
     DamagedNode,
     /// A file of a snapshot cannot be restored whole.
     DamagedFile,
+    /// A snapshot, or a mark on one, cannot be read or trusted.
+    DamagedSnapshot,
+    /// A key slot or device list is damaged.
+    DamagedKey,
     /// A pack that no index object lists: a backup that broke off leaves such packs. Not damage.
     UnindexedPack,
     /// An object whose name does not belong in its folder. Not damage.
@@ -68,6 +72,8 @@ impl CheckKind {
             CheckKind::MissingNode => "missing_node",
             CheckKind::DamagedNode => "damaged_node",
             CheckKind::DamagedFile => "damaged_file",
+            CheckKind::DamagedSnapshot => "damaged_snapshot",
+            CheckKind::DamagedKey => "damaged_key",
             CheckKind::UnindexedPack => "unindexed_pack",
             CheckKind::UnknownObject => "unknown_object",
         }
@@ -97,7 +103,7 @@ pub struct CheckProblem {
 }
 
 impl CheckProblem {
-    pub(super) fn new(kind: CheckKind, object: impl fmt::Display, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(kind: CheckKind, object: impl fmt::Display, detail: impl Into<String>) -> Self {
         CheckProblem { kind, object: object.to_string(), snapshot: None, path: None, detail: detail.into() }
     }
 
@@ -194,6 +200,21 @@ impl CheckReport {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.problem_count == 0 && self.outcome == Outcome::Complete
+    }
+
+    /// Adds what was found beside the check itself.
+    pub(crate) fn add(&mut self, problem: CheckProblem) {
+        if !problem.kind.is_damage() {
+            if self.notes.len() < MAX_LISTED {
+                self.notes.push(problem);
+            }
+            return;
+        }
+        self.problem_count += 1;
+        if self.problems.len() < MAX_LISTED {
+            self.problems.push(problem);
+            self.problems.sort();
+        }
     }
 
     /// The problems of one kind.

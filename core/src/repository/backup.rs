@@ -2,7 +2,7 @@
 
 use super::Repository;
 use crate::Timestamp;
-use crate::backup::{self, BackedUp, BackupOptions, Base, Parent};
+use crate::backup::{self, BackedUp, BackupOptions, Base, BaseTree, Parent};
 use crate::compress::LEVELS;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, invalid};
@@ -16,18 +16,16 @@ use crate::source::{EntrySource, Source};
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::devices::DeviceList;
 use crate::store::filter::SnapshotFilter;
-use crate::store::leases;
+use crate::store::local_tree::LocalTrees;
 use crate::store::read::StoreReader;
+use crate::store::session::Session;
 use crate::store::snapshots::{self, NewSnapshot, Snapshot, Snapshots};
-use crate::store::write::{BlobWriter, new_session};
+use crate::store::write::BlobWriter;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// zstd's own default: what a faster level saves in time, storage pays for.
 const DEFAULT_LEVEL: i32 = 3;
-
-/// How long a lease holds without being renewed. Long enough for a phone that sleeps between two packs.
-const LEASE: Duration = Duration::from_secs(60 * 60);
 
 /// What a backup did.
 #[derive(Debug, Clone)]
@@ -82,9 +80,11 @@ impl BackupReport {
 }
 
 /// What an incremental backup goes on from.
+#[derive(Default)]
 struct Start {
     parent: Option<Snapshot>,
-    bases: Vec<Base>,
+    work: backup::Start,
+    local: Option<LocalTrees>,
 }
 
 impl Repository {
@@ -110,31 +110,35 @@ impl Repository {
         }
         let meter = ctx.meter();
         meter.phase(Phase::Preparing);
-        let (backend, keys) = (self.store.backend(), self.store.keys());
+        let keys = self.store.keys();
         let began: Timestamp = SystemTime::now().into();
-        let devices = self.devices_list()?;
+        let devices = Arc::new(self.devices_list()?);
         let body = body(options, &source);
         let lineage = snapshots::lineage(keys, &body.host, &body.paths)?;
-        let session = new_session()?;
-        let mut lease = leases::begin(backend, keys, &devices, session, LeasePurpose::Backup, LEASE, began)?;
+        let session = Arc::new(Session::begin(&self.store, &devices, LeasePurpose::Backup)?);
 
         let (reader, _) = self.reader(ctx)?;
-        let start = self.start(&devices, &lineage, options.parent)?;
+        let mut start = self.start(&devices, &lineage, options.parent)?;
+        let begin = std::mem::take(&mut start.work);
         if let Some(parent) = &start.parent {
             meter.totals(Some(parent.counts.entries), Some(parent.counts.bytes));
         }
         meter.phase(Phase::BackingUp);
         let pool = Arc::new(ctx.pool()?);
-        let writer = BlobWriter::new(&self.store, session, level, ctx, Arc::clone(&pool))?;
-        let mut work = Work { writer, reader: &reader, start: &start, options, meter: &meter, ctx };
-        let result = pool.install(|| work.run(&mut source));
+        let writer = BlobWriter::new(&self.store, &session, level, ctx, Arc::clone(&pool))?;
+        let mut work = Work { writer, reader: &reader, options, meter: &meter, ctx };
+        let result = pool.install(|| work.run(&mut source, begin));
         let finished = result.and_then(|done| {
             meter.phase(Phase::Finishing);
-            self.commit(&devices, &start, done, &work.writer, Commit { began, lineage, session, body, options })
+            self.commit(
+                &devices,
+                &start,
+                done,
+                &work.writer,
+                Commit { began, lineage, session: session.id(), body, options },
+            )
         });
-        // Whether it worked or not, nobody needs to wait for this session any more. Where that cannot be written,
-        // the lease runs out by itself.
-        let _ = lease.end(backend, keys, &devices, SystemTime::now().into());
+        session.end();
         let mut report = finished?;
         report.duration = meter.elapsed();
         meter.finish();
@@ -144,19 +148,32 @@ impl Repository {
     /// Finds what to build on: the parent snapshot, and a checkpoint of a suspended backup that is newer.
     fn start(&self, devices: &DeviceList, lineage: &LineageId, parent: Parent) -> Result<Start> {
         let (backend, keys) = (self.store.backend(), self.store.keys());
+        let mut start = Start::default();
+        if !keys.can_read()
+            && let Some(folder) = self.store.state_folder()
+        {
+            // A state folder that cannot be used costs speed, not the backup.
+            start.local = LocalTrees::open(folder, lineage, keys).ok();
+            start.work.local = start.local.as_ref().and_then(|local| local.create().ok());
+        }
         let snapshots = Snapshots::open(backend, keys, devices)?;
-        let parent = match parent {
-            Parent::None => return Ok(Start { parent: None, bases: Vec::new() }),
+        start.parent = match parent {
+            Parent::None => return Ok(start),
             Parent::Snapshot(id) => Some(snapshots.load(&id)?),
             Parent::Newest => snapshots.latest(&SnapshotFilter::all().lineage(*lineage))?.0,
         };
-        let mut bases = Vec::new();
-        if keys.can_read() {
-            let checkpoint = checkpoints::latest(backend, keys, devices, lineage, parent.as_ref())?.checkpoint;
-            bases.extend(checkpoint.map(|(checkpoint, _)| Base { root: checkpoint.root, began: checkpoint.time }));
-            bases.extend(parent.iter().map(|parent| Base { root: parent.root, began: parent.time }));
+        let checkpoint = checkpoints::latest(backend, keys, devices, lineage, start.parent.as_ref())?.checkpoint;
+        let checkpoint = checkpoint.map(|(checkpoint, _)| (checkpoint.root, checkpoint.time));
+        let parent = start.parent.as_ref().map(|parent| (parent.root, parent.time));
+        for (root, began) in checkpoint.into_iter().chain(parent) {
+            let tree = match &start.local {
+                _ if keys.can_read() => Some(BaseTree::Stored(root)),
+                Some(local) => local.entries(&root).ok().flatten().map(BaseTree::Local),
+                None => None,
+            };
+            start.work.bases.extend(tree.map(|tree| Base { tree, began }));
         }
-        Ok(Start { parent, bases })
+        Ok(start)
     }
 
     /// Makes what was done durable in name: a snapshot, or a checkpoint to go on from.
@@ -183,6 +200,11 @@ impl Repository {
             unchanged_files: done.unchanged,
         };
         let parent = start.parent.as_ref();
+        if let Some(local) = &start.local {
+            // After a suspension both the new tree and the parent's have entries to go on from.
+            let parent = parent.filter(|_| !done.finished).map(|parent| parent.root);
+            local.keep_only(&parent.into_iter().chain([done.root]).collect::<Vec<_>>());
+        }
         let mut report = BackupReport {
             outcome: if problem_count == 0 { Outcome::Complete } else { Outcome::Partial },
             snapshot: None,
@@ -241,16 +263,15 @@ struct Commit<'a> {
 struct Work<'a> {
     writer: BlobWriter,
     reader: &'a StoreReader,
-    start: &'a Start,
     options: &'a BackupOptions,
     meter: &'a Meter,
     ctx: &'a Context,
 }
 
 impl Work<'_> {
-    fn run(&mut self, source: &mut dyn EntrySource) -> Result<BackedUp> {
-        let Work { writer, reader, start, options, meter, ctx } = self;
-        let done = backup::run(source, writer, reader, &start.bases, options.changes, meter, ctx)?;
+    fn run(&mut self, source: &mut dyn EntrySource, start: backup::Start) -> Result<BackedUp> {
+        let Work { writer, reader, options, meter, ctx } = self;
+        let done = backup::run(source, writer, reader, start, options.changes, meter, ctx)?;
         writer.flush()?;
         Ok(done)
     }

@@ -1,6 +1,7 @@
 //! The face of the crate: a repository and what can be done with it.
 
 mod backup;
+mod care;
 mod keys;
 mod listing;
 mod look;
@@ -8,6 +9,7 @@ mod options;
 mod restore;
 
 pub use backup::BackupReport;
+pub use care::SessionInfo;
 pub use keys::NewKey;
 pub use listing::{Listing, Pattern};
 pub use look::{Changes, Difference};
@@ -61,7 +63,7 @@ impl Repository {
     pub fn create(backend: impl Backend + 'static, secret: &Secret, options: &CreateOptions) -> Result<Self> {
         let backend: Arc<dyn Backend> = Arc::new(backend);
         let (config, keys) = store_keys::create(backend.as_ref(), &options.new_repository(), secret)?;
-        Ok(Repository { store: Arc::new(Store::new(backend, config, keys)) })
+        Ok(Repository { store: Arc::new(Store::new(backend, config, keys, options.state_folder.as_deref())) })
     }
 
     /// Opens a repository.
@@ -78,10 +80,9 @@ impl Repository {
     /// # Errors
     /// As [`open`](Repository::open).
     pub fn open_with(backend: impl Backend + 'static, secret: &Secret, options: &OpenOptions) -> Result<Self> {
-        let _ = options;
         let backend: Arc<dyn Backend> = Arc::new(backend);
         let (config, keys) = store_keys::open(backend.as_ref(), secret)?;
-        Ok(Repository { store: Arc::new(Store::new(backend, config, keys)) })
+        Ok(Repository { store: Arc::new(Store::new(backend, config, keys, options.state_folder.as_deref())) })
     }
 
     /// The id chosen when it was created.
@@ -109,7 +110,9 @@ impl Repository {
     }
 
     fn devices_list(&self) -> Result<DeviceList> {
-        DeviceList::load(self.store.backend(), self.store.keys())
+        let devices = DeviceList::load(self.store.backend(), self.store.keys())?;
+        self.store.check_pins(&devices)?;
+        Ok(devices)
     }
 
     /// Calls `use_them` with the snapshots and marks of this moment.
@@ -127,6 +130,9 @@ impl Repository {
     fn reader(&self, ctx: &Context) -> Result<(StoreReader, Vec<(crate::ObjectName, Error)>)> {
         let rejected = self.store.index().refresh(self.store.backend(), self.store.keys(), ctx)?;
         let share = usize::try_from(ctx.limits().memory_bytes() / 4).unwrap_or(usize::MAX);
-        Ok((StoreReader::new(Arc::clone(&self.store), share), rejected))
+        Ok((StoreReader::new(Arc::clone(&self.store), share, ctx), rejected))
     }
 }
+
+#[cfg(test)]
+mod tests;

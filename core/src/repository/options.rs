@@ -18,7 +18,7 @@ pub struct CreateOptions {
     sizes: Sizes,
     label: String,
     cost: Cost,
-    state_folder: Option<PathBuf>,
+    pub(super) state_folder: Option<PathBuf>,
 }
 
 impl CreateOptions {
@@ -81,10 +81,6 @@ impl CreateOptions {
 
     pub(super) fn new_repository(&self) -> NewRepository {
         NewRepository { sizes: self.sizes, label: self.label.clone(), cost: self.cost }
-    }
-
-    pub(super) fn open_options(&self) -> OpenOptions {
-        OpenOptions { state_folder: self.state_folder.clone() }
     }
 }
 

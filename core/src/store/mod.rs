@@ -7,15 +7,19 @@ pub(crate) mod filter;
 pub(crate) mod index;
 pub(crate) mod keys;
 pub(crate) mod leases;
+pub(crate) mod local_tree;
 pub(crate) mod marks;
 pub(crate) mod packs;
+mod pins;
 pub(crate) mod read;
 pub(crate) mod sealed;
+pub(crate) mod session;
 pub(crate) mod sessions;
 pub(crate) mod snapshots;
 pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod throttle;
 mod upload;
 pub(crate) mod write;
 
@@ -30,7 +34,7 @@ use index::Index;
 use keys::Keys;
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
@@ -42,6 +46,7 @@ pub(crate) struct Store {
     hasher: Option<IdHasher>,
     index: Index,
     session_keys: Mutex<HashMap<SessionId, SecretKey>>,
+    state_folder: Option<PathBuf>,
 }
 
 impl fmt::Debug for Store {
@@ -51,14 +56,18 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    pub(crate) fn new(backend: Arc<dyn Backend>, config: Config, keys: Keys) -> Self {
+    /// `state_folder` is where local state of all repositories is kept; this one gets a folder of its own in it.
+    pub(crate) fn new(backend: Arc<dyn Backend>, config: Config, keys: Keys, state_folder: Option<&Path>) -> Self {
         let hasher = keys.id_key().ok().map(IdHasher::new);
-        Store { backend, keys, config, hasher, index: Index::default(), session_keys: Mutex::default() }
+        let state_folder = state_folder.map(|folder| folder.join(keys.repository.to_string()));
+        let index =
+            state_folder.as_ref().map_or_else(Index::default, |folder| Index::with_folder(folder.join("index")));
+        Store { backend, keys, config, hasher, index, session_keys: Mutex::default(), state_folder }
     }
 
-    /// Keeps the index in files of a folder on this machine, so that its memory does not grow with the repository.
-    pub(crate) fn with_index_folder(self, folder: impl Into<PathBuf>) -> Self {
-        Store { index: Index::with_folder(folder), ..self }
+    /// Where local state of this repository is kept, if anywhere.
+    pub(crate) fn state_folder(&self) -> Option<&Path> {
+        self.state_folder.as_deref()
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {

@@ -3,7 +3,9 @@
 use super::Store;
 use super::blobs::{NodeStore, SegmentStore};
 use super::table::SegmentPlace;
+use super::throttle::Throttle;
 use crate::backend::{Folder, ObjectName};
+use crate::context::Context;
 use crate::crypto::SecretKey;
 use crate::error::{Error, ErrorKind, Result, corrupt, internal};
 use crate::format::pack::{FIXED_HEADER, PackHeader, SESSION_ENTRY};
@@ -17,6 +19,8 @@ use std::sync::{Arc, Mutex};
 pub(crate) struct StoreReader {
     store: Arc<Store>,
     cache: Mutex<Cache>,
+    throttle: Throttle,
+    ctx: Context,
 }
 
 #[derive(Debug)]
@@ -30,10 +34,11 @@ struct Cache {
 type Slot = Mutex<Option<Arc<Segment>>>;
 
 impl StoreReader {
-    /// A reader that keeps about `capacity` bytes of opened segments.
-    pub(crate) fn new(store: Arc<Store>, capacity: usize) -> Self {
+    /// A reader that keeps about `capacity` bytes of opened segments, and to the download rate of `ctx`.
+    pub(crate) fn new(store: Arc<Store>, capacity: usize, ctx: &Context) -> Self {
         let cache = Cache { slots: HashMap::new(), clock: 0, bytes: 0, capacity };
-        StoreReader { store, cache: Mutex::new(cache) }
+        let throttle = Throttle::new(ctx.limits().download_rate);
+        StoreReader { store, cache: Mutex::new(cache), throttle, ctx: ctx.clone() }
     }
 
     pub(crate) fn store(&self) -> &Arc<Store> {
@@ -74,6 +79,7 @@ impl StoreReader {
         let places = self.store.index().segment(id)?;
         let mut first_error = None;
         for place in &places {
+            self.throttle.pay(u64::from(place.header.stored_length), &self.ctx, "read a segment")?;
             match self.store.open_segment(place) {
                 Ok(segment) => return Ok(segment),
                 Err(error) if first_error.is_none() => first_error = Some(error),

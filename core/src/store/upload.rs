@@ -1,19 +1,25 @@
 //! Sending finished packs to storage beside the work that makes them, and publishing the index of what arrived.
 
 use super::Store;
+use super::session::Session;
+use super::throttle::Throttle;
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, internal};
-use crate::format::index::IndexObject;
-use crate::format::pack::{IndexedPack, PackContents};
+use crate::format::index::{IndexObject, MAX_INDEX};
+use crate::format::pack::{IndexedPack, PackContents, contents_length};
 use crate::id::PackId;
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Packs between two index objects: what a crash loses of the index can be found again in the packs, but then they
 /// have to be looked at.
 const PACKS_PER_INDEX: usize = 8;
+
+/// Most bytes an index object spends on a pack beside its contents.
+const PACK_RECORD: u64 = 32 + 10;
 
 /// How long a wait goes without looking for cancellation.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -26,7 +32,13 @@ pub(crate) struct FinishedPack {
     pub(crate) contents: PackContents,
 }
 
-/// One thread that sends packs, with room for one pack waiting.
+impl FinishedPack {
+    fn length(&self) -> u64 {
+        self.parts.iter().map(|part| part.len() as u64).sum()
+    }
+}
+
+/// One thread that sends packs. It also keeps the session's lease, since it is what goes on while others wait.
 #[derive(Debug)]
 pub(crate) struct Uploader {
     shared: Arc<Shared>,
@@ -36,14 +48,20 @@ pub(crate) struct Uploader {
 #[derive(Debug)]
 struct Shared {
     store: Arc<Store>,
+    session: Arc<Session>,
     ctx: Context,
+    throttle: Throttle,
+    /// Most bytes of packs that may be waiting and under way.
+    room: u64,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: Option<FinishedPack>,
+    waiting: VecDeque<FinishedPack>,
+    /// Bytes of packs waiting and under way.
+    held: u64,
     busy: bool,
     closed: bool,
     /// Asks for an index object of everything sent so far.
@@ -53,11 +71,21 @@ struct State {
     sent_packs: u64,
     sent_bytes: u64,
     unpublished: Vec<IndexedPack>,
+    /// About how long an index object of these is.
+    unpublished_length: u64,
 }
 
 impl Uploader {
-    pub(crate) fn start(store: Arc<Store>, ctx: &Context) -> Result<Self> {
-        let shared = Arc::new(Shared { store, ctx: ctx.clone(), state: Mutex::default(), changed: Condvar::new() });
+    pub(crate) fn start(store: &Arc<Store>, session: &Arc<Session>, ctx: &Context) -> Result<Self> {
+        let shared = Arc::new(Shared {
+            store: Arc::clone(store),
+            session: Arc::clone(session),
+            ctx: ctx.clone(),
+            throttle: Throttle::new(ctx.limits().upload_rate),
+            room: ctx.limits().memory_bytes() / 4,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        });
         let worker = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("strongroom-upload".to_owned())
@@ -66,10 +94,12 @@ impl Uploader {
         Ok(Uploader { shared, thread: Some(thread) })
     }
 
-    /// Hands a pack over; waits while another one is waiting.
+    /// Hands a pack over; waits while there is no room for it. One pack always has room.
     pub(crate) fn send(&self, pack: FinishedPack) -> Result<()> {
-        let mut state = self.shared.wait_until(|state| state.waiting.is_none())?;
-        state.waiting = Some(pack);
+        let (length, room) = (pack.length(), self.shared.room);
+        let mut state = self.shared.wait_until(|state| state.held == 0 || state.held + length <= room)?;
+        state.held += length;
+        state.waiting.push_back(pack);
         self.shared.changed.notify_all();
         Ok(())
     }
@@ -81,7 +111,7 @@ impl Uploader {
             state.publish = true;
             self.shared.changed.notify_all();
         }
-        let done = |state: &State| state.waiting.is_none() && !state.busy && !state.publish;
+        let done = |state: &State| state.waiting.is_empty() && !state.busy && !state.publish;
         self.shared.wait_until(done).map(drop)
     }
 
@@ -145,11 +175,14 @@ impl Shared {
 
     fn work(&self) {
         while let Ok(mut state) = self.lock() {
-            if let Some(pack) = state.waiting.take() {
+            if let Some(pack) = state.waiting.pop_front() {
                 state.busy = true;
                 drop(state);
-                self.changed.notify_all();
+                let length = pack.length();
                 let result = self.store_pack(pack);
+                if let Ok(mut state) = self.lock() {
+                    state.held = state.held.saturating_sub(length);
+                }
                 self.finish(result);
             } else if state.publish {
                 drop(state);
@@ -161,9 +194,10 @@ impl Shared {
             } else if state.closed {
                 break;
             } else {
-                // A closed channel wakes this up; the timeout only guards against a missed wake-up.
+                // Work wakes this up; the timeout is there for the lease.
                 let _ = self.changed.wait_timeout(state, Duration::from_secs(1));
             }
+            self.session.keep();
         }
     }
 
@@ -173,7 +207,8 @@ impl Shared {
             if let Err(error) = result {
                 state.error = Some(error);
                 state.failed = true;
-                state.waiting = None;
+                state.waiting.clear();
+                state.held = 0;
             }
         }
         self.changed.notify_all();
@@ -184,8 +219,7 @@ impl Shared {
             return Ok(());
         }
         self.ctx.check("store a pack")?;
-        let begin = Instant::now();
-        let length: u64 = pack.parts.iter().map(|part| part.len() as u64).sum();
+        let length = pack.length();
         let parts: Vec<&[u8]> = pack.parts.iter().map(Vec::as_slice).collect();
         match self.store.backend().put(&ObjectName::of(Folder::Packs, pack.id), &parts) {
             // The name is the hash of the content: it is this very pack, from a try whose answer was lost.
@@ -194,33 +228,31 @@ impl Shared {
         }
         drop(parts);
         drop(pack.parts);
+        let listed = contents_length(&pack.contents) + PACK_RECORD;
+        // Packs of very many tiny blobs have footers that are long together, and no index may be longer than allowed.
+        if self.lock()?.unpublished_length + listed > MAX_INDEX / 2 {
+            self.publish()?;
+        }
         let full = {
             let mut state = self.lock()?;
             state.sent_packs += 1;
             state.sent_bytes += length;
+            state.unpublished_length += listed;
             state.unpublished.push(IndexedPack { id: pack.id, length, contents: pack.contents });
             state.unpublished.len() >= PACKS_PER_INDEX
         };
         if full {
             self.publish()?;
         }
-        self.throttle(begin, length)
-    }
-
-    /// Waits as long as the pack should have taken at the rate that is allowed.
-    fn throttle(&self, begin: Instant, length: u64) -> Result<()> {
-        let Some(rate) = self.ctx.limits().upload_rate.filter(|rate| *rate > 0) else { return Ok(()) };
-        #[allow(clippy::cast_precision_loss)] // a rate need not be exact to the byte
-        let due = begin + Duration::from_secs_f64((length as f64 / rate as f64).min(86_400.0));
-        while let Some(left) = due.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            self.ctx.check("store a pack")?;
-            std::thread::sleep(left.min(PATIENCE));
-        }
-        Ok(())
+        self.throttle.pay(length, &self.ctx, "store a pack")
     }
 
     fn publish(&self) -> Result<()> {
-        let packs = std::mem::take(&mut self.lock()?.unpublished);
+        let packs = {
+            let mut state = self.lock()?;
+            state.unpublished_length = 0;
+            std::mem::take(&mut state.unpublished)
+        };
         if packs.is_empty() {
             return Ok(());
         }

@@ -1,10 +1,11 @@
 //! Index objects in storage: listing, reading and writing them, and telling which ones count.
 
-use super::super::keys::Keys;
+use super::super::keys::{Keys, Purpose};
 use super::super::table::Sources;
 use super::{Part, is_of_the_object};
 use crate::backend::{Backend, Folder, ObjectName};
 use crate::context::Context;
+use crate::crypto::hash;
 use crate::error::{Error, ErrorKind, Result, corrupt};
 use crate::format::entry::Timestamp;
 use crate::format::index::{IndexObject, MAX_INDEX};
@@ -43,16 +44,19 @@ pub(crate) fn load(backend: &dyn Backend, keys: &Keys, name: &ObjectName, length
         return Err(corrupt("read an index", "it is longer than any index may be").object(name));
     }
     let bytes = backend.read(name, 0..length)?;
+    if crate::id::hex(&hash::name(&bytes)) != name.file() {
+        return Err(corrupt("read an index", "its bytes are not what its name says").object(name));
+    }
     let epoch = IndexObject::epoch(&bytes).map_err(|error| error.or_object(name))?;
-    let epoch = keys.epoch(epoch).map_err(|error| error.or_object(name))?;
-    IndexObject::open(&bytes, &keys.repository, &epoch.index_object).map_err(|error| error.or_object(name))
+    let key = keys.sealing(epoch, Purpose::Index).map_err(|error| error.or_object(name))?;
+    IndexObject::open(&bytes, &keys.repository, key).map_err(|error| error.or_object(name))
 }
 
 /// Writes an index object for these packs.
 pub(crate) fn write(backend: &dyn Backend, keys: &Keys, object: &IndexObject) -> Result<IndexId> {
     let epoch = keys.current()?;
-    let bytes = object.seal(&keys.repository, epoch.epoch, &epoch.index_object)?;
-    let id = IndexId::from_bytes(crate::crypto::hash::name(&bytes));
+    let bytes = object.seal(&keys.repository, epoch.epoch, epoch.sealing(Purpose::Index))?;
+    let id = IndexId::from_bytes(hash::name(&bytes));
     backend.put(&ObjectName::of(Folder::Index, id), &[&bytes])?;
     Ok(id)
 }
