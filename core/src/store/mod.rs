@@ -19,7 +19,7 @@ pub(crate) mod snapshots;
 pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
-mod throttle;
+pub(crate) mod throttle;
 mod upload;
 pub(crate) mod write;
 
