@@ -10,7 +10,9 @@ use crate::id::{IndexId, PackId, RepositoryId};
 /// The plaintext of an index object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct IndexObject {
-    /// Index objects whose packs this one lists too, so that they need not be read.
+    /// Index objects that are no longer in force, so that they need not be read: all that is to be known of their
+    /// packs stands here. Whoever supersedes an object also lists what that one superseded, because nobody reads
+    /// there any more.
     pub(crate) supersedes: Vec<IndexId>,
     pub(crate) packs: Vec<IndexedPack>,
 }

@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::blobs::NodeSink;
+use super::keys::Purpose;
 use super::session::Session;
 use super::upload::{FinishedPack, Uploader};
 use crate::compress::Compressor;
@@ -10,8 +11,8 @@ use crate::crypto::hash::IdHasher;
 use crate::crypto::{SecretKey, fill_random, random};
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::pack::{
-    MAX_FOOTER, PackContents, PackHeader, PackKeys, PackedSegment, Reference, SessionEntry, TRAILER, footer_length, padme,
-    seal_footer,
+    MAX_FOOTER, PackContents, PackHeader, PackKeys, PackedSegment, Reference, SessionEntry, TRAILER, footer_length,
+    padme, seal_footer,
 };
 use crate::format::segment::{self, BlobKind, SegmentBuilder, SegmentHeader, SegmentPlace};
 use crate::id::{BlobId, PackId, SegmentId, SessionId};
@@ -459,7 +460,7 @@ impl Packer {
             fill_random(&mut padding)?;
         }
         let epoch = shared.store.keys().current()?;
-        let keys = PackKeys { footer: &epoch.footer, trailer: &epoch.trailer };
+        let keys = PackKeys { footer: epoch.sealing(Purpose::Footer), trailer: epoch.sealing(Purpose::Trailer) };
         let (footer, trailer) = seal_footer(keys, &self.header, &contents, &references, padding.len() as u64)?;
         for part in [padding, footer, trailer] {
             self.hasher.update(&part);

@@ -204,7 +204,7 @@ fn looks() -> impl Strategy<Value = Looks> {
         (-2_000_000_000_i64..4_000_000_000, 0_u32..1_000_000_000),
     ];
     let owner = prop_oneof![Just((0, 0)), (0_u32..70_000, 0_u32..70_000)];
-    let xattr_names = select(vec!["user.a", "user.b", "user.\u{e9}", "user.mime_type", "trusted.x"]);
+    let xattr_names = select(vec!["user.a", "user.b", "user.\u{e9}", "user.mime_type", "user.a=b%3D%", "trusted.x"]);
     let xattr_name = prop_oneof![
         4 => xattr_names.prop_map(|name| name.as_bytes().to_vec()),
         1 => proptest::collection::vec(1_u8..=255, 1..40).prop_map(|name| [&b"user."[..], &name].concat()),

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub(crate) mod conformance;
+pub(crate) mod fault;
 pub(crate) mod forest;
 pub(crate) mod vault;
 pub(crate) mod walk;
@@ -9,8 +10,8 @@ pub(crate) mod walk;
 use proptest::prelude::ProptestConfig;
 use std::path::Path;
 use strongroom::{
-    Backend, BackupOptions, BackupReport, Context, CreateOptions, Outcome, Repository, RestoreOptions, RestoreReport,
-    Secret, SnapshotId, Source,
+    Backend, BackupOptions, BackupReport, CheckOptions, Context, CreateOptions, Outcome, Repository, RestoreOptions,
+    RestoreReport, Secret, SnapshotId, Source,
 };
 
 /// A temporary folder that is gone when it is dropped: in memory where the system offers that and knows extended
@@ -85,4 +86,12 @@ pub(crate) fn restore(repo: &Repository, snapshot: &SnapshotId, target: &Path) -
     assert_eq!(report.outcome, Outcome::Complete, "{:?}", report.problems);
     assert!(report.problems.is_empty() && report.problem_count == 0);
     report
+}
+
+/// Every byte of the repository is what it should be.
+#[track_caller]
+pub(crate) fn assert_sound(repo: &Repository) {
+    let report = repo.check(&CheckOptions::new().read_data(100.0).verify_content(true), &Context::new()).unwrap();
+    assert!(report.is_sound(), "{:?}", report.problems);
+    assert_eq!((report.packs_read, report.trees_skipped), (report.packs, false));
 }
