@@ -2,8 +2,8 @@
 //! for, the content of their segments.
 
 use super::options::CheckOptions;
-use super::packs::{Packs, fingerprint};
-use super::report::{CheckKind, CheckProblem, CheckReport, Findings, is_of_the_object, kind_of};
+use super::packs::Packs;
+use super::report::{CheckKind, CheckProblem, CheckReport, Findings, kind_of};
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::crypto::random;
@@ -12,7 +12,7 @@ use crate::format::pack::{PackContents, PackedSegment};
 use crate::id::{PackId, SegmentId};
 use crate::progress::Meter;
 use crate::store::Store;
-use crate::store::packs::read_contents;
+use crate::store::packs::{fingerprint, is_of_the_object, read_contents};
 use crate::store::table::SegmentPlace;
 use rayon::prelude::*;
 use std::collections::HashSet;

@@ -3,10 +3,12 @@
 
 mod disk;
 mod load;
+mod marks;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use load::{Listed, list, load, write};
+pub(crate) use marks::SegmentMarks;
 
 use super::keys::Keys;
 use super::table::{SegmentPlace, SharedTable, Sources, Table, Target};
@@ -153,6 +155,11 @@ impl Index {
             parts.iter().map(|part| part.table.blob_count()).sum(),
             parts.iter().map(|part| part.table.segment_count()).sum(),
         ))
+    }
+
+    /// Room for a mark on every segment listed at this moment.
+    pub(crate) fn segment_marks(&self) -> Result<SegmentMarks> {
+        Ok(SegmentMarks::new(self.parts()?))
     }
 
     /// How many index objects are loaded.

@@ -247,6 +247,16 @@ impl Table {
         Ok(())
     }
 
+    /// The number of a segment in the order of ids, which is the same as long as the table is.
+    pub(crate) fn number_of(&self, id: &SegmentId) -> Result<Option<u64>> {
+        let number = self.segments.lower_bound(&self.image, id.as_bytes())?;
+        if number >= self.segments.count || self.segments.get(&self.image, number)?.first_chunk() != Some(id.as_bytes())
+        {
+            return Ok(None);
+        }
+        Ok(Some(number))
+    }
+
     pub(crate) fn has_segment(&self, id: &SegmentId) -> Result<bool> {
         Ok(self.segments.find(&self.image, id.as_bytes())?.is_some())
     }
