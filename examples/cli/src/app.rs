@@ -29,6 +29,7 @@ pub(crate) fn main() -> ExitCode {
     let ended = run(&app, command).and_then(|exit| ui.flush().map(|()| exit));
     let exit = match ended {
         Ok(exit) => exit,
+        Err(_) if ui.is_reader_gone() => Exit::Pipe,
         Err(failure) => {
             ui.failure(&failure);
             // The failure may be that nothing can be written any more.

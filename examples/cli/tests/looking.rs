@@ -239,6 +239,6 @@ fn manual_pages_and_completions_come_from_the_command_itself() {
     assert!(page("strongroom-key-passphrase.1").contains("new"));
     for shell in ["bash", "zsh", "fish"] {
         let script = setup.run(["completions", shell]).expect(0).out;
-        assert!(script.contains("rebuild-index") && !script.contains(PASSPHRASE), "{shell}");
+        assert!(script.contains("quickstart") && !script.contains(PASSPHRASE), "{shell}");
     }
 }
