@@ -212,7 +212,7 @@ impl Repository {
         tags.dedup();
         let hold_until = current.hold_until.map(|time| time.seconds);
         let new = NewMark { tags: tags.clone(), description: current.description, hold_until };
-        let now: Timestamp = SystemTime::now().into();
+        let now = clock();
         marks::write(backend, keys, &devices, snapshots.marks(), *snapshot, new, now)?;
         Ok(tags)
     }
