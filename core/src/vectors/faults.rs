@@ -4,7 +4,7 @@ use super::repositories::{Item, PASSPHRASE, Sample, context, objects, samples};
 use super::{repositories, write};
 use crate::backend::{Backend, Folder, MemoryBackend, ObjectName};
 use crate::crypto::SecretKey;
-use crate::crypto::hash::name;
+use crate::crypto::hash::{IdHasher, name};
 use crate::crypto::sign::SigningKey;
 use crate::error::ErrorKind::{self, Corrupt, Forbidden, LimitExceeded, NotFound, Unsupported, Untrusted, WrongKey};
 use crate::format::cbor::MapWriter;
@@ -116,7 +116,7 @@ fn opening(faults: &mut Faults, sample: &Sample, other: &Sample) {
     let (config_name, config_bytes) = only(&owned, Folder::Root);
     let (slot_name, slot) = only(&owned, Folder::Keys);
     let mut open = |name: &str, change: Change, object: Option<&ObjectName>, error| {
-        drop(faults.add(name, base, change, "open", object, Some(error)));
+        faults.add(name, base, change, "open", object, Some(error));
     };
     open("no config", Change::default().delete(&config_name), None, NotFound);
     let replaced = |position: usize, byte: u8| {
@@ -173,7 +173,7 @@ fn listing(faults: &mut Faults, minimal: &Sample, incremental: &Sample, shared: 
     let owned = objects(&minimal.backend);
     let (snapshot_name, bytes) = only(&owned, Folder::Snapshots);
     let mut add = |name: &str, change: Change, object: &ObjectName, error| {
-        drop(faults.add(name, "minimal", change, "snapshots", Some(object), Some(error)));
+        faults.add(name, "minimal", change, "snapshots", Some(object), Some(error));
     };
     let mut damaged = bytes.clone();
     *damaged.last_mut().unwrap() ^= 1;
@@ -285,7 +285,7 @@ fn reading(faults: &mut Faults, sample: &Sample) {
 }
 
 /// Makes a tree with the keys of an owner who breaks the rules, and a snapshot of it: the objects that makes.
-fn hostile(sample: &Sample, make: &dyn Fn(&mut BlobWriter) -> BlobId) -> Change {
+fn hostile(sample: &Sample, make: &(dyn Fn(&mut BlobWriter) -> BlobId + Sync)) -> Change {
     let before = objects(&sample.backend);
     let backend = MemoryBackend::new();
     for (name, bytes) in &before {
@@ -352,8 +352,9 @@ fn with_content(path: &str, size: u64, content: Content) -> Item {
 
 fn trees(faults: &mut Faults, sample: &Sample) {
     use repositories::{directory, file, item};
-    let mut add = |name: &str, operation: &str, error: Option<ErrorKind>, make: &dyn Fn(&mut BlobWriter) -> BlobId| {
-        drop(faults.add(name, "minimal", hostile(sample, make), operation, None, error));
+    let hasher = IdHasher::new(keys_of(sample).1.id_key().unwrap());
+    let mut add = |name: &str, operation: &str, error: Option<ErrorKind>, make: &(dyn Fn(&mut BlobWriter) -> BlobId + Sync)| {
+        faults.add(name, "minimal", hostile(sample, make), operation, None, error);
     };
     let empty = |path: &str| file(path, "");
     add("a tree made by hand", "read", None, &|writer| leaf(writer, &[directory(""), empty("a")]));
@@ -430,7 +431,7 @@ fn trees(faults: &mut Faults, sample: &Sample) {
         let place = writer.add_data(&[1, 0, 0, 0, 0]).unwrap();
         writer.end_data_segment().unwrap();
         assert!(matches!(place, Place::Open(..)));
-        writer.hasher().blob(&[1, 0, 0, 0, 0])
+        hasher.blob(&[1, 0, 0, 0, 0])
     });
     let link = || item("a", crate::EntryKind::Symlink { target: b"../outside".to_vec() }, 0o777);
     add("a file below a link", "extract", Some(Corrupt), &|writer| leaf(writer, &[directory(""), link(), file("a/b", "")]));

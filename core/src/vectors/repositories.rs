@@ -344,8 +344,8 @@ fn incremental() -> Sample {
         item
     };
     let files = || -> Vec<Item> {
-        let named = |number: u32| file(format!("file {number:02}"), noise(&format!("file {number}"), 600 + number as usize * 50));
-        [directory("")].into_iter().chain((0..40).map(named)).collect()
+        let named = |number: u32| file(format!("file {number:02}"), noise(&format!("file {number}"), 520 + number as usize * 30));
+        [directory("")].into_iter().chain((0..30).map(named)).collect()
     };
     let first = files();
     let mut second = files();
@@ -419,14 +419,14 @@ fn large() -> Sample {
     ];
     // Long paths fill inner nodes, long names fill leaves.
     let mut folder = Vec::new();
-    for depth in 0..6 {
+    for depth in 0..3 {
         if depth > 0 {
             folder.push(b'/');
         }
         folder.extend_from_slice(format!("{:x<180}", format!("z{depth} ")).as_bytes());
         items.push(directory(&folder));
     }
-    for number in 0..400 {
+    for number in 0..250 {
         let name = format!("/{:y<240}", format!("{number:03} "));
         items.push(file([folder.as_slice(), name.as_bytes()].concat(), format!("{number}")));
     }
