@@ -29,6 +29,8 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod tree;
+#[cfg(test)]
+mod vectors;
 
 pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
 pub use backup::{BackupOptions, ChangeDetection, Parent};
