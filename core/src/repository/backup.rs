@@ -113,6 +113,10 @@ impl Repository {
         meter.phase(Phase::Preparing);
         let keys = self.store.keys();
         let began = clock();
+        if options.time.is_some_and(|claimed| claimed > began) {
+            // The next backup takes it for the time before which files were read, and would miss changes.
+            return Err(invalid(operation, "the time it shall claim is yet to come"));
+        }
         let devices = Arc::new(self.devices_list()?);
         let body = body(options, &source);
         let lineage = snapshots::lineage(keys, &body.host, &body.paths)?;
