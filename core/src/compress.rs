@@ -71,6 +71,10 @@ pub(crate) fn decompress(compression: Compression, packed: &[u8], length: usize)
     let raw = match compression {
         Compression::Stored => packed.to_vec(),
         Compression::Zstd => {
+            // One frame: several could be cut apart and joined in more than one way.
+            if zstd::zstd_safe::find_frame_compressed_size(packed).ok() != Some(packed.len()) {
+                return Err(corrupt("decompress a segment", "it is not exactly one zstd frame"));
+            }
             let mut raw = Vec::with_capacity(length);
             zstd::bulk::Decompressor::new()
                 .and_then(|mut context| context.decompress_to_buffer(packed, &mut raw))
@@ -101,6 +105,18 @@ mod tests {
         fn rubbish_is_refused(packed: Vec<u8>, length in 0usize..10_000) {
             if let Ok(raw) = decompress(Compression::Zstd, &packed, length) {
                 prop_assert_eq!(raw.len(), length);
+            }
+        }
+    }
+
+    #[test]
+    fn it_is_one_frame_and_nothing_else() {
+        let half = zstd::bulk::compress(&[7; 1000], 3).unwrap();
+        let skippable = [0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0];
+        assert_eq!(decompress(Compression::Zstd, &half, 1000).unwrap(), [7; 1000]);
+        for wrong in [[half.as_slice(), &half].concat(), [half.as_slice(), &skippable].concat(), Vec::new()] {
+            for length in [0, 1000, 2000] {
+                assert_eq!(decompress(Compression::Zstd, &wrong, length).unwrap_err().kind(), ErrorKind::Corrupt);
             }
         }
     }

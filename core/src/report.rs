@@ -54,10 +54,6 @@ impl ProblemLog {
         }
     }
 
-    pub(crate) fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
     /// The listed problems in the order of their paths, and how many there were.
     pub(crate) fn finish(self) -> (Vec<Problem>, u64) {
         let mut listed = self.listed.into_inner().unwrap_or_default();

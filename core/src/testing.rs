@@ -1,20 +1,23 @@
 //! Repositories for the tests of operations: small pieces, so that a few megabytes make many packs.
 
 use crate::backend::{Backend, Folder, ObjectName};
-use crate::backup::{self, ChangeDetection};
+use crate::backup::{self, ChangeDetection, Start};
 use crate::context::Context;
 use crate::crypto::password::Cost;
 use crate::format::bundle::Role;
 use crate::format::config::{Config, Sizes};
 use crate::format::entry::Content;
+use crate::format::lease::LeasePurpose;
 use crate::format::segment::BlobKind;
 use crate::id::{BlobId, PackId, SnapshotId};
 use crate::source::FileSource;
 use crate::store::Store;
+use crate::store::devices::DeviceList;
 use crate::store::keys::{self, Keys, NewRepository, Secret};
 use crate::store::read::StoreReader;
+use crate::store::session::Session;
 use crate::store::testing::TestBackend;
-use crate::store::write::{BlobWriter, new_session};
+use crate::store::write::BlobWriter;
 use crate::tree::{Cursor, RunReader};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -82,14 +85,16 @@ impl Fixture {
     fn back_up_folder(&self, folder: &Path) -> BlobId {
         let (store, ctx) = (self.open(), Context::new());
         store.index().refresh(store.backend(), store.keys(), &ctx).unwrap();
-        let reader = StoreReader::new(Arc::clone(&store), 1 << 22);
+        let reader = StoreReader::new(Arc::clone(&store), 1 << 22, &ctx);
         let pool = Arc::new(ctx.pool().unwrap());
-        let mut writer = BlobWriter::new(&store, new_session().unwrap(), 3, &ctx, Arc::clone(&pool)).unwrap();
+        let devices = Arc::new(DeviceList::load(store.backend(), store.keys()).unwrap());
+        let session = Arc::new(Session::begin(&store, &devices, LeasePurpose::Backup).unwrap());
+        let mut writer = BlobWriter::new(&store, &session, 3, &ctx, Arc::clone(&pool)).unwrap();
         let mut source = FileSource::new([folder]);
         let meter = ctx.meter();
         let root = pool.install(|| {
             let changes = ChangeDetection::default();
-            let done = backup::run(&mut source, &mut writer, &reader, &[], changes, &meter, &ctx).unwrap();
+            let done = backup::run(&mut source, &mut writer, &reader, Start::default(), changes, &meter, &ctx).unwrap();
             writer.flush().unwrap();
             done.root
         });
@@ -109,13 +114,13 @@ impl Fixture {
 
     fn open_with(&self, keys: Keys) -> Arc<Store> {
         let backend: Arc<dyn Backend> = Arc::clone(&self.backend) as Arc<dyn Backend>;
-        Arc::new(Store::new(backend, self.config.clone(), keys))
+        Arc::new(Store::new(backend, self.config.clone(), keys, None))
     }
 
     /// A reader with an up-to-date index.
     pub(crate) fn reader(&self, store: &Arc<Store>) -> StoreReader {
         store.index().refresh(store.backend(), store.keys(), &Context::new()).unwrap();
-        StoreReader::new(Arc::clone(store), 1 << 22)
+        StoreReader::new(Arc::clone(store), 1 << 22, &Context::new())
     }
 
     /// Every pack with the kinds of its segments.

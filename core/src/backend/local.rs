@@ -2,7 +2,7 @@
 
 use super::{Backend, Folder, ObjectInfo, ObjectName, check_range};
 use crate::crypto::random;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result, corrupt};
 use crate::format::entry::Timestamp;
 use crate::id::hex;
 use std::fs::{self, File, OpenOptions};
@@ -135,10 +135,19 @@ impl Backend for LocalBackend {
     }
 
     fn read(&self, name: &ObjectName, range: Range<u64>) -> Result<Vec<u8>> {
-        let failed = |error| Error::io(error, "read an object").object(self.path(name).display());
-        let file = File::open(self.path(name)).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
-        let mut bytes = vec![0; check_range(name, &range, length)?];
+        let path = self.path(name);
+        let failed = |error| Error::io(error, "read an object").object(path.display());
+        // Opening a pipe would wait for its other end, and a device has no length.
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let file = match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
+            Err(_) if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) => return Err(no_file(&path)),
+            opened => opened.map_err(failed)?,
+        };
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(no_file(&path));
+        }
+        let mut bytes = vec![0; check_range(name, &range, metadata.len())?];
         file.read_exact_at(&mut bytes, range.start).map_err(failed)?;
         Ok(bytes)
     }
@@ -147,6 +156,9 @@ impl Backend for LocalBackend {
         let path = self.path(name);
         let failed = |error| Error::io(error, "look up an object").object(path.display());
         let metadata = fs::metadata(&path).map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(no_file(&path));
+        }
         let modified = metadata.modified().map_err(failed)?;
         Ok(ObjectInfo::new(name.clone(), metadata.len(), modified.into()))
     }
@@ -178,6 +190,10 @@ impl Backend for LocalBackend {
     fn location(&self) -> String {
         self.root.display().to_string()
     }
+}
+
+fn no_file(path: &Path) -> Error {
+    corrupt("read an object", "something that is not a file stands in its place").object(path.display())
 }
 
 fn read_folder(path: &Path) -> Result<impl Iterator<Item = io::Result<fs::DirEntry>>> {

@@ -42,6 +42,8 @@ pub enum CheckKind {
     DamagedFile,
     /// A snapshot, or a mark on one, cannot be read or trusted.
     DamagedSnapshot,
+    /// A key slot or device list is damaged.
+    DamagedKey,
     /// A pack that no index object lists: a backup that broke off leaves such packs. Not damage.
     UnindexedPack,
     /// An object whose name does not belong in its folder. Not damage.
@@ -71,6 +73,7 @@ impl CheckKind {
             CheckKind::DamagedNode => "damaged_node",
             CheckKind::DamagedFile => "damaged_file",
             CheckKind::DamagedSnapshot => "damaged_snapshot",
+            CheckKind::DamagedKey => "damaged_key",
             CheckKind::UnindexedPack => "unindexed_pack",
             CheckKind::UnknownObject => "unknown_object",
         }
@@ -199,8 +202,14 @@ impl CheckReport {
         self.problem_count == 0 && self.outcome == Outcome::Complete
     }
 
-    /// Adds a problem that was found beside the check itself, in front of the others.
+    /// Adds what was found beside the check itself.
     pub(crate) fn add(&mut self, problem: CheckProblem) {
+        if !problem.kind.is_damage() {
+            if self.notes.len() < MAX_LISTED {
+                self.notes.push(problem);
+            }
+            return;
+        }
         self.problem_count += 1;
         if self.problems.len() < MAX_LISTED {
             self.problems.push(problem);

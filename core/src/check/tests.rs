@@ -23,7 +23,7 @@ fn content() -> CheckOptions {
 
 fn check(fixture: &Fixture, options: &CheckOptions) -> CheckReport {
     let store = fixture.open();
-    let reader = StoreReader::new(store, 1 << 22);
+    let reader = StoreReader::new(store, 1 << 22, &Context::new());
     run(&reader, &fixture.roots, options, &Context::new()).unwrap()
 }
 
@@ -292,7 +292,7 @@ fn maintainers_and_writers_check_what_they_can() {
     let fixture = Fixture::new();
     let pack = fixture.data_pack();
     for role in [Role::Maintainer, Role::Writer] {
-        let reader = StoreReader::new(fixture.open_as(role), 1 << 22);
+        let reader = StoreReader::new(fixture.open_as(role), 1 << 22, &Context::new());
         let report = run(&reader, &fixture.roots, &data(), &Context::new()).unwrap();
         assert_found(&report, &[], &none());
         assert!(report.trees_skipped && report.nodes == 0 && report.packs_read == report.packs);
@@ -300,7 +300,7 @@ fn maintainers_and_writers_check_what_they_can() {
         assert_eq!(refused.kind(), ErrorKind::Forbidden);
     }
     fixture.damage(&pack_name(&pack), |bytes| bytes[200_000] ^= 1);
-    let reader = StoreReader::new(fixture.open_as(Role::Maintainer), 1 << 22);
+    let reader = StoreReader::new(fixture.open_as(Role::Maintainer), 1 << 22, &Context::new());
     let report = run(&reader, &fixture.roots, &data(), &Context::new()).unwrap();
     assert_found(&report, &["damaged_pack"], &none());
 }
@@ -330,7 +330,7 @@ fn a_pack_that_storage_refuses_hides_no_other() {
     let files = fixture.files_in(fixture.roots[0].1, &pack);
     assert_found(&report, &["unreadable", "damaged_file"], &files);
     fixture.backend.refuse_read(Some((pack_name(&pack), ErrorKind::Unavailable)));
-    let reader = StoreReader::new(fixture.open(), 1 << 22);
+    let reader = StoreReader::new(fixture.open(), 1 << 22, &Context::new());
     let error = run(&reader, &fixture.roots, &data(), &Context::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
@@ -338,7 +338,7 @@ fn a_pack_that_storage_refuses_hides_no_other() {
 #[test]
 fn it_stops_when_told() {
     let fixture = Fixture::new();
-    let reader = StoreReader::new(fixture.open(), 1 << 22);
+    let reader = StoreReader::new(fixture.open(), 1 << 22, &Context::new());
     let ctx = Context::new().budget(Budget::default().deadline_in(Duration::ZERO));
     let report = run(&reader, &fixture.roots, &data(), &ctx).unwrap();
     assert_eq!(report.outcome, Outcome::Suspended);

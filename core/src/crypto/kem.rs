@@ -1,14 +1,16 @@
 //! Sealing to a public key: HPKE (RFC 9180) in base mode with the hybrid X-Wing KEM (ML-KEM-768 and X25519,
 //! draft-connolly-cfrg-xwing-kem), HKDF-SHA256 and ChaCha20-Poly1305.
 
-use super::{SecretBytes, SecretKey};
+use super::{SecretBytes, SecretKey, random};
 use crate::error::{Result, corrupt, internal};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::XWing;
+use hpke::rand_core::{TryCryptoRng, TryRng};
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
+use std::convert::Infallible;
 use std::fmt;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Length of a public key.
 pub(crate) const PUBLIC_KEY: usize = 1216;
@@ -39,11 +41,60 @@ impl PublicKey {
     /// Seals `plaintext` to the holder of the private key: encapsulated key, ciphertext, tag.
     pub(crate) fn seal(&self, info: &[u8], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
         let failed = |_| internal("seal to a public key", "encapsulation failed");
-        let (encapsulated, mut context) =
-            hpke::setup_sender::<ChaCha20Poly1305, HkdfSha256, XWing>(&OpModeS::Base, &self.0, info).map_err(failed)?;
+        let mut random = Drawn::new()?;
+        let (encapsulated, mut context) = hpke::setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, XWing>(
+            &OpModeS::Base,
+            &self.0,
+            info,
+            &mut random,
+        )
+        .map_err(failed)?;
         let mut sealed = encapsulated.to_bytes().to_vec();
         sealed.extend_from_slice(&context.seal(plaintext, aad).map_err(failed)?);
         Ok(sealed)
+    }
+}
+
+/// Randomness for one encapsulation, drawn beforehand: the system's generator may fail, and the encapsulation may not.
+struct Drawn(blake3::OutputReader);
+
+impl Drawn {
+    fn new() -> Result<Self> {
+        let seed = Zeroizing::new(random::<64>()?);
+        let mut hasher = blake3::Hasher::new_derive_key("strongroom encapsulation randomness");
+        hasher.update(seed.as_slice());
+        let reader = hasher.finalize_xof();
+        hasher.zeroize();
+        Ok(Drawn(reader))
+    }
+}
+
+impl TryRng for Drawn {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        let mut bytes = [0; 4];
+        self.0.fill(&mut bytes);
+        Ok(u32::from_le_bytes(bytes))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill(bytes);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Drawn {}
+
+impl Drop for Drawn {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -122,10 +122,6 @@ impl MapReader {
         self.take(key)?.as_integer().and_then(|value| i64::try_from(value).ok()).ok_or_else(|| self.wrong(key))
     }
 
-    pub(crate) fn bool(&mut self, key: u32) -> Result<bool> {
-        self.take(key)?.as_bool().ok_or_else(|| self.wrong(key))
-    }
-
     pub(crate) fn bytes(&mut self, key: u32) -> Result<Vec<u8>> {
         self.take(key)?.into_bytes().map_err(|_| self.wrong(key))
     }

@@ -1,16 +1,18 @@
 //! Index objects: what a number of packs hold.
 
 use super::object::{self, Kind};
-use super::pack::{IndexedPack, PackContents};
+use super::pack::{IndexedPack, PackContents, padme};
 use super::wire::{Reader, put_varint};
 use crate::crypto::{SecretKey, aead};
-use crate::error::Result;
+use crate::error::{Result, internal};
 use crate::id::{IndexId, PackId, RepositoryId};
 
 /// The plaintext of an index object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct IndexObject {
-    /// Index objects whose packs this one lists too, so that they need not be read.
+    /// Index objects that are no longer in force, so that they need not be read: all that is to be known of their
+    /// packs stands here. Whoever supersedes an object also lists what that one superseded, because nobody reads
+    /// there any more.
     pub(crate) supersedes: Vec<IndexId>,
     pub(crate) packs: Vec<IndexedPack>,
 }
@@ -38,6 +40,13 @@ impl IndexObject {
             put_varint(&mut plain, pack.length);
             pack.contents.encode(&mut plain);
         }
+        // Its length would tell how many blobs there are, and that about how much content.
+        let overhead = PREFIX + aead::SEAL_OVERHEAD;
+        let padded = padme((plain.len() + overhead) as u64);
+        if padded > MAX_INDEX {
+            return Err(internal("write an index", "it lists more than an index may"));
+        }
+        plain.resize(usize::try_from(padded).map_or(plain.len(), |padded| padded - overhead), 0);
         let mut out = object::header(Kind::Index).to_vec();
         out.extend_from_slice(&epoch.to_le_bytes());
         out.extend_from_slice(&aead::seal(key, &associated_data(repository, epoch), &plain)?);
@@ -72,7 +81,9 @@ impl IndexObject {
             }
             packs.push(IndexedPack { id, length, contents });
         }
-        reader.end()?;
+        if reader.take(reader.remaining())?.iter().any(|byte| *byte != 0) {
+            return Err(reader.error("its padding is not zero"));
+        }
         Ok(IndexObject { supersedes, packs })
     }
 }

@@ -25,6 +25,17 @@ pub(crate) enum LeasePurpose {
     Copy = 3,
 }
 
+impl LeasePurpose {
+    /// The stable name, in snake case.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            LeasePurpose::Backup => "backup",
+            LeasePurpose::Prune => "prune",
+            LeasePurpose::Copy => "copy",
+        }
+    }
+}
+
 /// Whether a session goes on. The number is part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -21,6 +21,11 @@ pub(crate) const MAX_XATTRS: usize = 1024 * 1024;
 pub(crate) const MAX_LINK: usize = 64 * 1024;
 /// Longest name of an owner or group.
 pub(crate) const MAX_OWNER: usize = 1024;
+/// Most entries, owners, segments, children or runs of one node or run list. Nodes end long before; what is decoded
+/// takes more memory than its encoding, and this bounds it.
+pub(crate) const MAX_ELEMENTS: usize = 65_536;
+/// Most holes of one file.
+pub(crate) const MAX_HOLES: usize = 65_536;
 /// Deepest tree accepted; far beyond what any number of entries needs.
 pub(crate) const MAX_LEVEL: u8 = 32;
 
@@ -100,8 +105,14 @@ impl SegmentTable {
     }
 }
 
+/// The number of elements of a list, of which each takes at least `each` bytes.
+fn elements(reader: &mut Reader<'_>, each: usize) -> Result<usize> {
+    let count = reader.count(each)?;
+    if count > MAX_ELEMENTS { Err(reader.error("it has more elements than any node may have")) } else { Ok(count) }
+}
+
 fn read_segments(reader: &mut Reader<'_>) -> Result<Vec<SegmentId>> {
-    let count = reader.count(SegmentId::LEN)?;
+    let count = elements(reader, SegmentId::LEN)?;
     let mut segments = Vec::with_capacity(count);
     for _ in 0..count {
         segments.push(SegmentId::from_bytes(reader.array()?));
@@ -179,6 +190,9 @@ pub(crate) fn fault(entry: &Entry) -> Option<&'static str> {
     }
     if !is_file && (*size > 0 || !holes.is_empty() || *content != Content::Empty) {
         return Some("it has content and is not a file");
+    }
+    if holes.len() > MAX_HOLES {
+        return Some("it has more than 65,536 holes");
     }
     let mut end = None;
     for hole in holes {
@@ -369,6 +383,9 @@ fn read_holes(reader: &mut Reader<'_>, size: u64) -> Result<(Vec<Hole>, u64)> {
     if count == 0 {
         return Err(reader.error("a list of holes is empty"));
     }
+    if count > MAX_HOLES {
+        return Err(reader.error("a file has more than 65,536 holes"));
+    }
     let mut holes = Vec::with_capacity(count);
     let (mut end, mut data) = (0u64, size);
     for position in 0..count {
@@ -483,7 +500,7 @@ fn read_runs_of(
     segments: &[SegmentId],
     data: u64,
 ) -> Result<Vec<Run>> {
-    let count = reader.count(3)?;
+    let count = elements(reader, 3)?;
     let mut runs = Vec::with_capacity(count);
     let mut left = data;
     for position in 0..count {
@@ -569,19 +586,22 @@ impl Node {
 
 fn read_leaf(reader: &mut Reader<'_>) -> Result<Vec<Entry>> {
     let segments = read_segments(reader)?;
-    let count = reader.count(4)?;
+    let count = elements(reader, 4)?;
     let mut owners = Vec::with_capacity(count);
     for _ in 0..count {
         let (uid, gid) = (reader.u32()?, reader.u32()?);
         let mut name = || -> Result<String> {
             let bytes = reader.bytes()?;
             let text = std::str::from_utf8(bytes).map_err(|_| reader.error("the name of an owner is not text"))?;
+            if text.len() > MAX_OWNER {
+                return Err(reader.error("the name of an owner is too long"));
+            }
             Ok(text.to_owned())
         };
         let (user, group) = (name()?, name()?);
         owners.push(Arc::new(Owner { uid, gid, user, group }));
     }
-    let count = reader.count(7)?;
+    let count = elements(reader, 7)?;
     let mut entries = Vec::with_capacity(count);
     let mut previous = Previous::default();
     for position in 0..count {
@@ -591,7 +611,7 @@ fn read_leaf(reader: &mut Reader<'_>) -> Result<Vec<Entry>> {
 }
 
 fn read_children(reader: &mut Reader<'_>) -> Result<Vec<Child>> {
-    let count = reader.count(37)?;
+    let count = elements(reader, 37)?;
     let mut children: Vec<Child> = Vec::with_capacity(count);
     for _ in 0..count {
         let shared = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
@@ -647,10 +667,13 @@ impl RunList {
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<RunList> {
         let mut reader = Reader::new(bytes, "read a run list");
+        if bytes.len() > MAX_NODE {
+            return Err(reader.error("it is longer than any list may be"));
+        }
         let list = match (reader.u8()?, reader.u8()?) {
             (RUN_LIST, 1) => {
                 let segments = read_segments(&mut reader)?;
-                let count = reader.count(4)?;
+                let count = elements(&mut reader, 4)?;
                 let mut state = RunState::default();
                 let mut runs = Vec::with_capacity(count);
                 for _ in 0..count {
@@ -659,14 +682,15 @@ impl RunList {
                 RunList::Runs(runs)
             }
             (RUN_LIST, level @ 2..=MAX_LEVEL) => {
-                let count = reader.count(33)?;
+                let count = elements(&mut reader, 33)?;
                 let mut children = Vec::with_capacity(count);
                 for _ in 0..count {
                     children.push(ListChild { id: BlobId::from_bytes(reader.array()?), bytes: reader.varint()? });
                 }
                 RunList::Lists { level, children }
             }
-            _ => return Err(reader.error("it is not a run list")),
+            (LEAF | INNER | RUN_LIST, _) => return Err(reader.error("it is not a run list")),
+            _ => return Err(unsupported("read a run list", "it is of an unknown kind")),
         };
         reader.end()?;
         Ok(list)

@@ -153,6 +153,10 @@ pub(crate) type TreeReferences = Vec<Vec<Reference>>;
 
 /// Least bytes of a segment in the encoding, for bounding counts.
 const MIN_SEGMENT: usize = 32 + 1 + 1 + 1 + 1 + 1 + 1 + 1;
+/// Most bytes of a segment in the encoding, but for its session and the ids of its blobs.
+const MAX_SEGMENT: usize = 16 + 32 + 3 + 10 + 1 + 1 + 5 + 5 + 5;
+/// Most bytes of an encoding before its first session: start and two counts.
+const MAX_CONTENTS_HEAD: u64 = 30;
 
 impl PackContents {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
@@ -270,7 +274,7 @@ fn encode_references(references: &TreeReferences, out: &mut Vec<u8>) {
     }
 }
 
-fn decode_references(reader: &mut Reader<'_>) -> Result<TreeReferences> {
+fn decode_references(reader: &mut Reader<'_>, tree_blobs: usize) -> Result<TreeReferences> {
     let count = reader.count(33)?;
     let mut table = Vec::with_capacity(count);
     for _ in 0..count {
@@ -281,9 +285,15 @@ fn decode_references(reader: &mut Reader<'_>) -> Result<TreeReferences> {
         });
     }
     let blobs = reader.count(1)?;
+    if blobs != tree_blobs {
+        return Err(reader.error("it does not list the references of every tree blob"));
+    }
     let mut references = Vec::with_capacity(blobs);
     for _ in 0..blobs {
         let count = reader.count(1)?;
+        if count > table.len() {
+            return Err(reader.error("a tree blob refers to something twice"));
+        }
         let mut blob = Vec::with_capacity(count);
         for _ in 0..count {
             let position = usize::try_from(reader.varint()?).ok();
@@ -312,6 +322,12 @@ pub(crate) fn seal_footer(
     plain.extend_from_slice(&padding.to_le_bytes());
     let trailer = aead::seal(keys.trailer, header, &plain)?;
     Ok((footer, trailer))
+}
+
+/// About how long an encoding of these contents is, rather too long than too short.
+pub(crate) fn contents_length(contents: &PackContents) -> u64 {
+    let segment = |segment: &PackedSegment| (MAX_SEGMENT + segment.blobs.len() * BlobId::LEN) as u64;
+    MAX_CONTENTS_HEAD + contents.segments.iter().map(segment).sum::<u64>()
 }
 
 /// How long footer and trailer of these contents are, so that padding can be chosen before sealing.
@@ -348,10 +364,7 @@ pub(crate) fn open_footer(keys: PackKeys<'_>, header: &[u8], footer: &[u8]) -> R
     let plain = aead::open(keys.footer, header, footer, operation)?;
     let mut reader = Reader::new(&plain, operation);
     let contents = PackContents::decode(&mut reader)?;
-    let references = decode_references(&mut reader)?;
-    if references.len() != contents.tree_blobs() {
-        return Err(reader.error("it does not list the references of every tree blob"));
-    }
+    let references = decode_references(&mut reader, contents.tree_blobs())?;
     reader.end()?;
     Ok((contents, references))
 }

@@ -65,10 +65,6 @@ impl SegmentBuilder {
         self.raw.len() + 4 * self.lengths.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
-
     /// Adds a blob and returns its position.
     pub(crate) fn push(&mut self, id: BlobId, bytes: &[u8]) -> Result<u32> {
         self.raw.extend_from_slice(bytes);
@@ -231,6 +227,7 @@ impl Segment {
         self.raw.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn blob_count(&self) -> u32 {
         u32::try_from(self.ends.len()).unwrap_or(u32::MAX)
     }
@@ -262,11 +259,6 @@ impl Segment {
             start = end;
             blob
         })
-    }
-
-    /// The ids of the blobs, computed anew.
-    pub(crate) fn ids(&self, hasher: &IdHasher) -> Vec<BlobId> {
-        self.blobs().map(|blob| hasher.blob(blob)).collect()
     }
 }
 

@@ -3,8 +3,33 @@
 use super::Repository;
 use crate::check::{self, CheckKind, CheckOptions, CheckProblem, CheckReport};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
+use crate::format::entry::Timestamp;
+use crate::format::lease::LeaseState;
+use crate::id::{DeviceId, SessionId};
 use crate::store::filter::SnapshotFilter;
+use crate::store::keys::survey;
+use crate::store::leases::{self, SessionLease};
+
+/// A session: one writer or maintainer at work, or one that was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// Its id.
+    pub id: SessionId,
+    /// The device at work; none for maintainers, who have no signing key.
+    pub device: Option<DeviceId>,
+    /// What it does: `backup`, `prune` or `copy`.
+    pub purpose: &'static str,
+    /// When storage received its first lease.
+    pub began: Timestamp,
+    /// When storage received its newest lease.
+    pub renewed: Timestamp,
+    /// Until when that holds, by the storage's clock.
+    pub expires: Timestamp,
+    /// Whether it said that it is done.
+    pub ended: bool,
+}
 
 impl Repository {
     /// Checks that everything every snapshot refers to is there and sound: index, packs and trees; with
@@ -21,6 +46,33 @@ impl Repository {
         for (name, error) in listing.rejected {
             report.add(CheckProblem::new(CheckKind::DamagedSnapshot, name, error.to_string()));
         }
+        let (backend, keys) = (self.store.backend(), self.store.keys());
+        let devices = self.devices_list()?;
+        for error in devices.skipped().iter().chain(&survey(backend, keys)?.skipped) {
+            // A creation that broke off leaves keys of a repository that never came to be.
+            let kind =
+                if error.kind() == ErrorKind::Corrupt { CheckKind::DamagedKey } else { CheckKind::UnknownObject };
+            report.add(CheckProblem::new(kind, error.object_name().unwrap_or("keys"), error.to_string()));
+        }
         Ok(report)
+    }
+
+    /// The sessions storage knows of: who is at work, and who was and has not been cleaned up after. Sessions whose
+    /// objects cannot be read are left out.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub fn sessions(&self) -> Result<Vec<SessionInfo>> {
+        let listing = leases::list(self.store.backend(), self.store.keys(), &self.devices_list()?)?;
+        let info = |session: SessionLease| SessionInfo {
+            id: session.lease.session,
+            device: session.lease.device,
+            purpose: session.lease.purpose.name(),
+            began: session.began,
+            renewed: session.received,
+            expires: session.expires(),
+            ended: session.lease.state == LeaseState::Ended,
+        };
+        Ok(listing.sessions.into_iter().map(info).collect())
     }
 }

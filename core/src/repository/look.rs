@@ -4,7 +4,7 @@ use super::Repository;
 use super::listing::{Listing, Pattern};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::entry::{Content, Entry, EntryKind, Timestamp};
+use crate::format::entry::{Entry, EntryKind, Timestamp};
 use crate::id::SnapshotId;
 use crate::path::EntryPath;
 use crate::store::filter::SnapshotFilter;
@@ -215,13 +215,5 @@ impl Repository {
         let now: Timestamp = SystemTime::now().into();
         marks::write(backend, keys, &devices, snapshots.marks(), *snapshot, new, now)?;
         Ok(tags)
-    }
-}
-
-/// Bytes of content that an entry has in storage, holes left out.
-pub(super) fn content_length(entry: &Entry) -> u64 {
-    match entry.content {
-        Content::Empty => 0,
-        _ => entry.holes.iter().fold(entry.size, |size, hole| size.saturating_sub(hole.length)),
     }
 }

@@ -9,6 +9,7 @@ mod options;
 mod restore;
 
 pub use backup::BackupReport;
+pub use care::SessionInfo;
 pub use keys::NewKey;
 pub use listing::{Listing, Pattern};
 pub use look::{Changes, Difference};
@@ -109,7 +110,9 @@ impl Repository {
     }
 
     fn devices_list(&self) -> Result<DeviceList> {
-        DeviceList::load(self.store.backend(), self.store.keys())
+        let devices = DeviceList::load(self.store.backend(), self.store.keys())?;
+        self.store.check_pins(&devices)?;
+        Ok(devices)
     }
 
     /// Calls `use_them` with the snapshots and marks of this moment.

@@ -49,6 +49,8 @@ pub(super) enum Look {
     Mode(u32),
     /// As its entry says.
     Entry(Box<Metadata>),
+    /// As its entry says, which is read again when the time comes.
+    ReadAgain,
 }
 
 /// A folder with an open descriptor of it.
@@ -96,7 +98,7 @@ impl Place {
         }
         let node = Node::Open(self.fd.as_fd());
         match &finish.look {
-            Look::Any => {}
+            Look::Any | Look::ReadAgain => {}
             Look::Mode(mode) => {
                 if let Err(errno) = node.set_mode(*mode) {
                     job.fail(&finish.path, Failure::target(errno, "set a folder's mode back"));

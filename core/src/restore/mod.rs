@@ -1,10 +1,11 @@
 //! Restore: a snapshot, a folder or a file of it, back on a file system, as random access, or as a stream.
 //!
-//! The [walk](walk) goes over the tree in order, opens or makes folders, and hands what is in them to tasks of some
+//! The [`walk`] goes over the tree in order, opens or makes folders, and hands what is in them to tasks of some
 //! hundred entries or some megabytes; large files are written by several tasks. A folder gets its own metadata when
 //! nothing works in it any more. Everything in the target is reached through open folders by single names that are
 //! not followed ([`sys`]), so that no link leads out of it, whoever made it and whenever.
 
+mod batch;
 mod content;
 mod entry;
 mod extra;
@@ -16,6 +17,7 @@ mod large;
 mod links;
 mod metadata;
 mod options;
+mod preview;
 mod report;
 mod standing;
 mod stream;
@@ -32,7 +34,7 @@ pub use stream::FileReader;
 pub(crate) use tar::to_tar;
 
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::entry::{Entry, EntryKind};
 use crate::id::BlobId;
 use crate::path::EntryPath;
@@ -78,7 +80,7 @@ pub(crate) fn run(
     }
     let pool = ctx.pool()?;
     pool.scope_fifo(|scope| {
-        let walk = Walk::new(&job, scope, &base, place, look);
+        let walk = Walk::new(&job, scope, root, &base, place, look);
         match single {
             Some(entry) => walk.single(entry),
             None => walk.all(Cursor::from(store, root, base.key()), &base),
@@ -125,6 +127,9 @@ fn open_target(target: &Path, options: &RestoreOptions) -> Result<Option<OwnedFd
             None => error,
         }
     };
+    if target.as_os_str().is_empty() {
+        return Err(invalid("restore", "no target folder is given"));
+    }
     if !options.dry_run {
         std::fs::create_dir_all(target).map_err(|error| failed(error, "make the target folder"))?;
     }

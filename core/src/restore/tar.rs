@@ -257,13 +257,7 @@ impl Stream<'_> {
         }
         if entry_type != EntryType::Link {
             for xattr in &metadata.xattrs {
-                match std::str::from_utf8(&xattr.name).ok().filter(|name| !name.contains('=')) {
-                    Some(name) => records.add(&format!("SCHILY.xattr.{name}"), &xattr.value),
-                    None => {
-                        let detail = "an attribute has a name that tar streams cannot hold";
-                        self.problem(&entry.path, ProblemReason::Unsupported, detail);
-                    }
-                }
+                records.add_bytes(&xattr_key(&xattr.name), &xattr.value);
             }
         }
         header.set_cksum();
@@ -317,6 +311,19 @@ fn decimal(time: Timestamp) -> String {
     format!("{}.{:09}", time.seconds, time.nanos)
 }
 
+/// The key of an attribute's record, with the two bytes escaped that GNU tar escapes: `=` would end the key.
+fn xattr_key(name: &[u8]) -> Vec<u8> {
+    let mut key = b"SCHILY.xattr.".to_vec();
+    for byte in name {
+        match byte {
+            b'%' => key.extend_from_slice(b"%25"),
+            b'=' => key.extend_from_slice(b"%3D"),
+            byte => key.push(*byte),
+        }
+    }
+    key
+}
+
 fn copy_field(bytes: &[u8], field: &mut [u8]) {
     for (to, from) in field.iter_mut().zip(bytes) {
         *to = *from;
@@ -333,12 +340,18 @@ struct Records {
 impl Records {
     /// Adds a record. Its length, which stands in front of it, counts its own digits.
     fn add(&mut self, key: &str, value: &[u8]) {
+        self.add_bytes(key.as_bytes(), value);
+    }
+
+    fn add_bytes(&mut self, key: &[u8], value: &[u8]) {
         let rest = key.len() + value.len() + 3;
         let mut length = rest + 1;
         while rest + length.to_string().len() != length {
             length = rest + length.to_string().len();
         }
-        self.bytes.extend_from_slice(format!("{length} {key}=").as_bytes());
+        self.bytes.extend_from_slice(format!("{length} ").as_bytes());
+        self.bytes.extend_from_slice(key);
+        self.bytes.push(b'=');
         self.bytes.extend_from_slice(value);
         self.bytes.push(b'\n');
     }

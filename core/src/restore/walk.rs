@@ -1,29 +1,27 @@
 //! The walk over the snapshot: opens folders in their order and hands everything in them to tasks.
 
-use super::entry::{Item, Restorer, count};
-use super::failure::{Failure, Outcome};
+use super::batch::Batch;
+use super::entry::count;
+use super::failure::Failure;
 use super::file;
 use super::folder::{Finish, Folder, Look, Place, open_or_make};
 use super::job::Job;
 use super::large;
 use super::links::Claim;
 use super::options::{Overwrite, Verdict};
-use super::standing::{Standing, judge};
+use super::preview;
 use super::sys;
 use crate::error::ErrorKind;
 use crate::format::entry::{Content, Entry, EntryKind};
-use crate::id::SegmentId;
+use crate::id::BlobId;
 use crate::path::{EntryPath, SEPARATOR};
 use crate::problem::ProblemReason;
-use crate::tree::Cursor;
+use crate::store::blobs::NodeStore;
+use crate::tree::{Cursor, lookup};
 use rayon::ScopeFifo;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-/// A task is cut off behind this many entries or bytes where the segment changes,
-const SOFT: (usize, u64) = (256, 4 * 1024 * 1024);
-/// and behind these wherever it is.
-const HARD: (usize, u64) = (1024, 16 * 1024 * 1024);
 /// Further names of files that are gathered before the walk waits for their first names.
 const MOST_LATER: usize = 512;
 /// Folders of the walk that are open at once; those above are opened again on the way back.
@@ -54,15 +52,6 @@ enum State {
     Skipped,
 }
 
-/// Entries for one task, with the folders they are in.
-#[derive(Default)]
-struct Batch {
-    places: Vec<Place>,
-    items: Vec<Item>,
-    bytes: u64,
-    segment: Option<SegmentId>,
-}
-
 pub(super) struct Walk<'s, 'c> {
     job: &'s Job<'s>,
     scope: &'c ScopeFifo<'s>,
@@ -76,6 +65,12 @@ pub(super) struct Walk<'s, 'c> {
     /// The last entry that is not a folder: nothing can be inside it.
     leaf: EntryPath,
     most_places: usize,
+    /// Whether part of the tree could not be read.
+    lost: bool,
+    /// Names that are remembered so that others can be removed, and how many there may be.
+    names: usize,
+    most_names: usize,
+    root: BlobId,
 }
 
 impl<'s, 'c> Walk<'s, 'c> {
@@ -83,28 +78,33 @@ impl<'s, 'c> Walk<'s, 'c> {
     pub(super) fn new(
         job: &'s Job<'s>,
         scope: &'c ScopeFifo<'s>,
+        root: BlobId,
         base: &EntryPath,
-        target: Option<Place>,
+        place: Option<Place>,
         look: Look,
     ) -> Self {
-        let root = Level {
+        let target = Level {
             end: base.key().len(),
             taken: job.selection.takes_base(base),
             has_entry: false,
             look,
             names: job.options.delete_extra.then(Vec::new),
-            state: target.map_or(State::Missing, State::Open),
+            state: place.map_or(State::Missing, State::Open),
         };
         Walk {
             job,
             scope,
             key: base.key().to_vec(),
-            levels: vec![root],
+            levels: vec![target],
             first_open: 1,
             batch: Batch::default(),
             later: Batch::default(),
             leaf: EntryPath::root(),
             most_places: (256 / job.gate.limit()).clamp(4, 32),
+            lost: false,
+            names: 0,
+            most_names: usize::try_from(job.ctx.limits().memory_bytes() / 64).unwrap_or(usize::MAX),
+            root,
         }
     }
 
@@ -143,8 +143,9 @@ impl<'s, 'c> Walk<'s, 'c> {
 
     /// Part of the tree cannot be read.
     fn lost(&mut self, error: crate::Error) {
+        self.lost = true;
         // What else was in these folders is not known, so nothing in them can be called extra.
-        self.levels.iter_mut().for_each(|level| level.names = None);
+        self.forget_names();
         let within = EntryPath::from_key(self.key.clone()).unwrap_or_default();
         let failure = match error.kind() {
             ErrorKind::Corrupt | ErrorKind::NotFound | ErrorKind::Unsupported => {
@@ -186,14 +187,11 @@ impl<'s, 'c> Walk<'s, 'c> {
             self.leaf.clone_from(&entry.path);
         }
         let job = self.job;
-        let Some(parent) = self.levels.last_mut() else { return false };
-        if matches!(parent.state, State::Skipped) {
+        let Some(parent) = self.levels.last().filter(|parent| !matches!(parent.state, State::Skipped)) else {
             return false;
-        }
-        if let (Some(names), Some(name)) = (&mut parent.names, entry.path.name()) {
-            names.push(job.number_of_name(name));
-        }
+        };
         let verdict = job.selection.judge(&entry.path, is_folder, parent.taken);
+        self.remember(&entry.path);
         if is_folder {
             if verdict == Verdict::Excluded {
                 return false;
@@ -233,13 +231,29 @@ impl<'s, 'c> Walk<'s, 'c> {
                 return;
             };
             let verdict = self.job.selection.judge(&folder, true, taken);
-            if let Some(top) = self.levels.last_mut()
-                && let (Some(names), Some(name)) = (&mut top.names, folder.name())
-            {
-                names.push(self.job.number_of_name(name));
-            }
+            self.remember(&folder);
             self.push(&folder, end, verdict, false, Look::Any);
         }
+    }
+
+    /// Notes that something in the deepest folder belongs there.
+    fn remember(&mut self, path: &EntryPath) {
+        let Some(level) = self.levels.last_mut() else { return };
+        let (Some(names), Some(name)) = (&mut level.names, path.name()) else { return };
+        if self.names >= self.most_names {
+            self.names -= names.len();
+            level.names = None;
+            let detail = "it holds too many entries to find what else is there; nothing is removed from it";
+            return self.job.problem(&path.parent().unwrap_or_default(), ProblemReason::Unsupported, detail);
+        }
+        names.push(self.job.number_of_name(name));
+        self.names += 1;
+    }
+
+    /// Nothing is removed from the folders the walk is in.
+    fn forget_names(&mut self) {
+        self.levels.iter_mut().for_each(|level| level.names = None);
+        self.names = 0;
     }
 
     fn push(&mut self, path: &EntryPath, end: usize, verdict: Verdict, has_entry: bool, look: Look) {
@@ -247,8 +261,8 @@ impl<'s, 'c> Walk<'s, 'c> {
         let state = if skipped || verdict == Verdict::Excluded { State::Skipped } else { State::Waiting };
         self.key.clear();
         self.key.extend_from_slice(path.key());
-        // Of a folder without an entry of its own it is not known that all of it was seen.
-        let names = (has_entry && self.job.options.delete_extra).then(Vec::new);
+        // The entry of a folder that has none may be among what was lost, and part of its content as well.
+        let names = (self.job.options.delete_extra && (has_entry || !self.lost)).then(Vec::new);
         self.levels.push(Level { end, taken: verdict == Verdict::Taken, has_entry, look, names, state });
     }
 
@@ -274,7 +288,9 @@ impl<'s, 'c> Walk<'s, 'c> {
         let start = if parent.end == 0 { 0 } else { parent.end + 1 };
         let name = self.key.get(start..level.end).unwrap_or_default();
         let opened = match &parent.state {
-            State::Open(place) if job.options.dry_run => preview_folder(job, place, name),
+            State::Open(place) if job.options.dry_run => {
+                preview::folder(job, place, name).map(|place| place.map_or(State::Missing, State::Open))
+            }
             State::Open(place) => open_or_make(job, place, name, level.taken, &mut level.look).map(State::Open),
             State::Missing => Ok(State::Missing),
             _ => return State::Skipped,
@@ -285,7 +301,7 @@ impl<'s, 'c> Walk<'s, 'c> {
                     level.look = Look::Any;
                 }
                 if matches!(&state, State::Open(place) if place.folder.fresh) {
-                    level.names = None;
+                    self.names -= level.names.take().map_or(0, |names| names.len());
                 }
                 if level.has_entry {
                     job.tally.directories.add(1);
@@ -311,21 +327,42 @@ impl<'s, 'c> Walk<'s, 'c> {
             && let Ok(facts) = sys::facts_of(place.fd.as_fd())
         {
             level.state = State::Closed(Arc::clone(&place.folder), facts.identity());
+            // However deep the folders and long their attributes, memory does not grow with them.
+            if matches!(&level.look, Look::Entry(metadata) if !metadata.xattrs.is_empty()) {
+                level.look = Look::ReadAgain;
+            }
         }
         self.first_open += 1;
     }
 
     /// Leaves the deepest folder.
     fn leave(&mut self) {
-        let Some(level) = self.levels.pop() else { return };
+        let Some(mut level) = self.levels.pop() else { return };
+        self.names -= level.names.as_ref().map_or(0, Vec::len);
         let path = self.key.get(..level.end).and_then(|key| EntryPath::from_key(key.to_vec()).ok()).unwrap_or_default();
         if let State::Open(place) = level.state {
             self.reopen(&place);
+            if matches!(level.look, Look::ReadAgain) {
+                level.look = self.read_look(&path);
+            }
             place.close(self.job, Finish { path, look: level.look, names: level.names, taken: level.taken });
         }
         let end = self.levels.last().map_or(0, |parent| parent.end);
         self.key.truncate(end);
         self.first_open = self.first_open.min(self.levels.len().max(2) - 1);
+    }
+
+    /// Reads a folder's metadata once more.
+    fn read_look(&self, path: &EntryPath) -> Look {
+        let nodes: &dyn NodeStore = self.job.store;
+        match lookup(nodes, self.root, path) {
+            Ok(Some(entry)) => Look::Entry(Box::new(entry.metadata)),
+            Ok(None) => Look::Any,
+            Err(error) => {
+                self.job.fail(path, Failure::content(error));
+                Look::Any
+            }
+        }
     }
 
     /// Opens the folder above `place` again if it had to be closed, and makes sure that it is the same.
@@ -365,7 +402,7 @@ impl<'s, 'c> Walk<'s, 'c> {
             }
         }
         if self.job.options.dry_run {
-            return preview(self.job, place.as_ref(), &entry, later.is_some());
+            return preview::entry(self.job, place.as_ref(), &entry, later.is_some());
         }
         let Some(place) = place else { return };
         if later.is_some() {
@@ -417,88 +454,10 @@ impl<'s, 'c> Walk<'s, 'c> {
         self.flush_later();
         if self.job.is_ending() {
             // Not all names were seen.
-            self.levels.iter_mut().for_each(|level| level.names = None);
+            self.forget_names();
         }
         while !self.levels.is_empty() {
             self.leave();
         }
     }
-}
-
-impl Batch {
-    /// Whether the task should end before this entry.
-    fn ends_before(&self, entry: &Entry) -> bool {
-        let (items, bytes) = (self.items.len(), self.bytes);
-        if items >= HARD.0 || bytes >= HARD.1 {
-            return true;
-        }
-        let goes_on = match &entry.content {
-            Content::Runs(runs) => runs.first().is_some_and(|run| Some(run.segment) == self.segment),
-            _ => false,
-        };
-        (items >= SOFT.0 || bytes >= SOFT.1) && !goes_on
-    }
-
-    fn add(&mut self, place: Place, entry: Entry, later: Option<crate::format::entry::HardLink>) {
-        if !self.places.last().is_some_and(|last| Arc::ptr_eq(&last.fd, &place.fd)) {
-            place.enter();
-            self.places.push(place);
-        }
-        if let Content::Runs(runs) = &entry.content {
-            self.segment = runs.last().map(|run| run.segment);
-        }
-        // A file costs some time however short it is.
-        self.bytes = self.bytes.saturating_add(entry.size);
-        self.items.push(Item { entry, place: self.places.len() - 1, later });
-    }
-
-    fn run(self, job: &Job<'_>) {
-        let mut restorer = Restorer::new(job);
-        for item in &self.items {
-            if job.is_ending() {
-                break;
-            }
-            if let Some(place) = self.places.get(item.place) {
-                restorer.restore(place, item);
-            }
-            job.meter.report(|| Some(item.entry.path.to_string()));
-        }
-        for place in &self.places {
-            place.leave(job);
-        }
-    }
-}
-
-/// Finds out what a restore would do about a folder.
-fn preview_folder(job: &Job<'_>, parent: &Place, name: &[u8]) -> Outcome<State> {
-    let looking = |errno| Failure::target(errno, "look at a folder");
-    match sys::facts(&parent.fd, name).map_err(looking)? {
-        None => Ok(State::Missing),
-        Some(facts) if facts.is_folder() => {
-            let fd = Arc::new(sys::open_folder(&parent.fd, name).map_err(looking)?);
-            Ok(State::Open(Place::new(fd, false, false)))
-        }
-        Some(_) if job.options.may_clear() => Ok(State::Missing),
-        Some(facts) => Err(Failure::obstructed(facts.type_name(), "folder")),
-    }
-}
-
-/// Finds out what a restore would do about anything else.
-fn preview(job: &Job<'_>, place: Option<&Place>, entry: &Entry, linked: bool) {
-    let standing = match place {
-        None => Ok(Standing::Nothing),
-        Some(place) => judge(job, place, entry),
-    };
-    let result = match standing {
-        Ok(Standing::Keep) => file::Result::Kept,
-        Ok(Standing::Same(_)) => file::Result::Unchanged,
-        Ok(_) => {
-            if !linked {
-                job.wrote(super::content::data_length(entry));
-            }
-            file::Result::Written
-        }
-        Err(failure) => return job.fail(&entry.path, failure),
-    };
-    count(job, entry, result, linked);
 }

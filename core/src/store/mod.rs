@@ -10,6 +10,7 @@ pub(crate) mod leases;
 pub(crate) mod local_tree;
 pub(crate) mod marks;
 pub(crate) mod packs;
+mod pins;
 pub(crate) mod read;
 pub(crate) mod sealed;
 pub(crate) mod session;

@@ -6,8 +6,8 @@ use super::throttle::Throttle;
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, internal};
-use crate::format::index::IndexObject;
-use crate::format::pack::{IndexedPack, PackContents};
+use crate::format::index::{IndexObject, MAX_INDEX};
+use crate::format::pack::{IndexedPack, PackContents, contents_length};
 use crate::id::PackId;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -17,6 +17,9 @@ use std::time::Duration;
 /// Packs between two index objects: what a crash loses of the index can be found again in the packs, but then they
 /// have to be looked at.
 const PACKS_PER_INDEX: usize = 8;
+
+/// Most bytes an index object spends on a pack beside its contents.
+const PACK_RECORD: u64 = 32 + 10;
 
 /// How long a wait goes without looking for cancellation.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -68,6 +71,8 @@ struct State {
     sent_packs: u64,
     sent_bytes: u64,
     unpublished: Vec<IndexedPack>,
+    /// About how long an index object of these is.
+    unpublished_length: u64,
 }
 
 impl Uploader {
@@ -223,10 +228,16 @@ impl Shared {
         }
         drop(parts);
         drop(pack.parts);
+        let listed = contents_length(&pack.contents) + PACK_RECORD;
+        // Packs of very many tiny blobs have footers that are long together, and no index may be longer than allowed.
+        if self.lock()?.unpublished_length + listed > MAX_INDEX / 2 {
+            self.publish()?;
+        }
         let full = {
             let mut state = self.lock()?;
             state.sent_packs += 1;
             state.sent_bytes += length;
+            state.unpublished_length += listed;
             state.unpublished.push(IndexedPack { id: pack.id, length, contents: pack.contents });
             state.unpublished.len() >= PACKS_PER_INDEX
         };
@@ -237,7 +248,11 @@ impl Shared {
     }
 
     fn publish(&self) -> Result<()> {
-        let packs = std::mem::take(&mut self.lock()?.unpublished);
+        let packs = {
+            let mut state = self.lock()?;
+            state.unpublished_length = 0;
+            std::mem::take(&mut state.unpublished)
+        };
         if packs.is_empty() {
             return Ok(());
         }

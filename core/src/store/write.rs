@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::blobs::NodeSink;
+use super::keys::Purpose;
 use super::session::Session;
 use super::upload::{FinishedPack, Uploader};
 use crate::compress::Compressor;
@@ -10,14 +11,13 @@ use crate::crypto::hash::IdHasher;
 use crate::crypto::{SecretKey, fill_random, random};
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::pack::{
-    PackContents, PackHeader, PackKeys, PackedSegment, Reference, SessionEntry, TRAILER, footer_length, padme,
-    seal_footer,
+    MAX_FOOTER, PackContents, PackHeader, PackKeys, PackedSegment, Reference, SessionEntry, TRAILER, footer_length,
+    padme, seal_footer,
 };
 use crate::format::segment::{self, BlobKind, SegmentBuilder, SegmentHeader, SegmentPlace};
 use crate::id::{BlobId, PackId, SegmentId, SessionId};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -70,7 +70,6 @@ pub(crate) struct BlobWriter {
 }
 
 struct OpenSegment {
-    kind: BlobKind,
     number: Option<u32>,
     builder: SegmentBuilder,
     /// For tree segments, what each blob refers to.
@@ -78,8 +77,8 @@ struct OpenSegment {
 }
 
 impl OpenSegment {
-    fn new(kind: BlobKind) -> Self {
-        OpenSegment { kind, number: None, builder: SegmentBuilder::default(), references: Vec::new() }
+    fn new() -> Self {
+        OpenSegment { number: None, builder: SegmentBuilder::default(), references: Vec::new() }
     }
 }
 
@@ -99,7 +98,6 @@ struct Shared {
     error: Mutex<Option<Error>>,
     /// Plaintext buffers to be used again.
     buffers: Mutex<Vec<Vec<u8>>>,
-    stored: AtomicU64,
 }
 
 struct SealedSegment {
@@ -154,7 +152,6 @@ impl BlobWriter {
             finished: Condvar::new(),
             error: Mutex::new(None),
             buffers: Mutex::default(),
-            stored: AtomicU64::new(0),
             store: Arc::clone(store),
             ctx: ctx.clone(),
         };
@@ -162,8 +159,8 @@ impl BlobWriter {
         Ok(BlobWriter {
             shared: Arc::new(shared),
             pool,
-            data: OpenSegment::new(BlobKind::Data),
-            tree: OpenSegment::new(BlobKind::Tree),
+            data: OpenSegment::new(),
+            tree: OpenSegment::new(),
             known: KnownBlobs::default(),
             segments: Vec::new(),
             next_sequence: 0,
@@ -174,10 +171,6 @@ impl BlobWriter {
         })
     }
 
-    pub(crate) fn hasher(&self) -> &IdHasher {
-        &self.shared.hasher
-    }
-
     /// Bytes of content that were not in the repository, before compression.
     pub(crate) fn new_bytes(&self) -> u64 {
         self.new_data
@@ -186,11 +179,6 @@ impl BlobWriter {
     /// Blobs that were not in the repository.
     pub(crate) fn new_blobs(&self) -> u64 {
         self.new_blobs
-    }
-
-    /// Bytes of finished packs so far.
-    pub(crate) fn stored_bytes(&self) -> u64 {
-        self.shared.stored.load(Ordering::Relaxed)
     }
 
     /// Stores a blob of file content unless the repository has it.
@@ -441,8 +429,9 @@ impl Packer {
     }
 
     fn is_full_with(&self, segment: &SealedSegment) -> bool {
-        let length = self.length + segment.sealed.len() as u64 + self.footer + Packer::footer_share(segment);
-        !self.segments.is_empty() && length > self.pack_size
+        let footer = self.footer + Packer::footer_share(segment);
+        let length = self.length + segment.sealed.len() as u64 + footer;
+        !self.segments.is_empty() && (length > self.pack_size || footer > MAX_FOOTER / 2)
     }
 
     fn add(&mut self, segment: SealedSegment) {
@@ -471,14 +460,13 @@ impl Packer {
             fill_random(&mut padding)?;
         }
         let epoch = shared.store.keys().current()?;
-        let keys = PackKeys { footer: &epoch.footer, trailer: &epoch.trailer };
+        let keys = PackKeys { footer: epoch.sealing(Purpose::Footer), trailer: epoch.sealing(Purpose::Trailer) };
         let (footer, trailer) = seal_footer(keys, &self.header, &contents, &references, padding.len() as u64)?;
         for part in [padding, footer, trailer] {
             self.hasher.update(&part);
             self.length += part.len() as u64;
             self.parts.push(part);
         }
-        shared.stored.fetch_add(self.length, Ordering::Relaxed);
         let id = PackId::from_bytes(*self.hasher.finalize().as_bytes());
         let pack = FinishedPack { id, parts: std::mem::take(&mut self.parts), contents };
         self.begin();

@@ -83,10 +83,6 @@ impl TreeBuilder {
         }
     }
 
-    pub(crate) fn totals(&self) -> Totals {
-        self.totals
-    }
-
     pub(crate) fn push(&mut self, entry: Entry, sink: &mut dyn NodeSink) -> Result<()> {
         let key = entry.path.key();
         if self.last_key.as_deref().is_some_and(|last| last >= key) {
@@ -124,7 +120,7 @@ impl TreeBuilder {
         let parent = self.levels.get_mut(level).ok_or_else(too_deep)?;
         let weight = child.first.len() as u64 + 44;
         parent.weight += weight;
-        // Two children at least, or a level of huge keys would never get narrower.
+        // More than two children, or a level of huge keys would hardly get narrower.
         let ends = parent.children.len() > 1 && self.boundaries.ends_after(number, &child.first, weight, parent.weight);
         parent.children.push(child);
         if ends { self.end_inner(level, sink) } else { Ok(()) }

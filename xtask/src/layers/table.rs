@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// The ground floor, whose modules may import one another.
-const GROUND: &[&str] = &["error", "id", "path", "problem", "cancel", "progress", "context"];
+const GROUND: &[&str] = &["error", "id", "path", "problem", "report", "cancel", "progress", "context"];
 
 /// Imports within a layer: the first may import the second.
 const SIDEWAYS: &[(&str, &str)] = &[

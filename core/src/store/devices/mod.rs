@@ -163,6 +163,7 @@ impl DeviceList {
         })
     }
 
+    #[cfg(test)]
     pub(crate) fn get(&self, device: &DeviceId) -> Option<&Device> {
         self.devices.get(device)
     }

@@ -8,11 +8,10 @@ mod wrap;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use open::{NewRepository, create, is_of_the_object, open, read_config};
+pub(crate) use open::{NewRepository, create, is_of_the_object, open};
 pub use secret::Secret;
 pub(crate) use slots::{
-    NewSlot, Survey, add_device, add_recovery_code, add_slot, change_passphrase, list_slots, remove_slot,
-    revoke_device, survey,
+    NewSlot, add_device, add_recovery_code, add_slot, change_passphrase, list_slots, remove_slot, revoke_device, survey,
 };
 pub use slots::{PassphraseChange, Revocation, SlotInfo, SlotMethod};
 
@@ -48,8 +47,6 @@ pub(crate) enum Purpose {
 #[derive(Debug)]
 pub(crate) struct EpochKeys {
     pub(crate) epoch: u32,
-    /// The index key itself, of which the keys below are derived. Never used directly.
-    pub(crate) index: SecretKey,
     /// What content is sealed to; only in the newest epoch, because nothing is written under an older one.
     pub(crate) data_public: Option<kem::PublicKey>,
     /// What content is opened with; readers and owners have it in every epoch.
@@ -84,7 +81,6 @@ impl EpochKeys {
             mark: index.derive("strongroom format 1 mark"),
             lease: index.derive("strongroom format 1 lease"),
             checkpoint: index.derive("strongroom format 1 checkpoint"),
-            index: index.clone(),
         }
     }
 
@@ -182,10 +178,6 @@ impl Keys {
 
     pub(crate) fn can_maintain(&self) -> bool {
         self.role.can_maintain()
-    }
-
-    pub(crate) fn is_owner(&self) -> bool {
-        self.role == Role::Owner
     }
 
     /// The owner's public key; that of the bundle, so it can be trusted.

@@ -68,16 +68,19 @@ pub(crate) fn begin(
 }
 
 impl HeldLease {
+    #[cfg(test)]
     pub(crate) fn session(&self) -> &SessionId {
         &self.session
     }
 
     /// When storage received the newest lease, by the storage's clock.
+    #[cfg(test)]
     pub(crate) fn received(&self) -> Timestamp {
         self.received
     }
 
     /// Until when it holds, by the storage's clock.
+    #[cfg(test)]
     pub(crate) fn expires(&self) -> Timestamp {
         expiry(self.received, self.duration)
     }
@@ -160,6 +163,7 @@ impl SessionLease {
     }
 
     /// Whether the session is at work at `now`, by the storage's clock.
+    #[cfg(test)]
     pub(crate) fn is_active(&self, now: Timestamp) -> bool {
         self.lease.state == LeaseState::Active && now < self.expires()
     }

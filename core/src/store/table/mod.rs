@@ -1,0 +1,335 @@
+//! Index tables: sorted, fixed-width, immutable, and searched where they lie, in memory or in a file.
+
+mod image;
+mod write;
+
+pub(crate) use write::{Sources, Target};
+
+use crate::compress::Compression;
+use crate::crypto::SecretKey;
+use crate::error::{Error, Result, corrupt};
+use crate::format::pack::IndexedPack;
+use crate::format::segment::{BlobKind, SegmentHeader};
+use crate::id::{BlobId, IndexId, PackId, SegmentId, SessionId};
+use image::{Image, OPEN, VerifiedFile, damaged};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// Where a segment lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SegmentPlace {
+    pub(crate) header: SegmentHeader,
+    pub(crate) pack: PackId,
+    pub(crate) offset: u64,
+}
+
+/// A sorted table of the blobs and segments of some packs.
+#[derive(Debug)]
+pub(crate) struct Table {
+    image: Image,
+    packs: Section<PACK>,
+    segments: Section<SEGMENT>,
+    blobs: Section<BLOB>,
+    covered: Section<ID>,
+    superseded: Section<ID>,
+}
+
+/// Records of one width, sorted by the 32-byte id they begin with.
+#[derive(Debug, Clone, Copy)]
+struct Section<const WIDTH: usize> {
+    offset: u64,
+    count: u64,
+}
+
+/// Records read in one go by those who want all of them.
+const SCAN: u64 = 512;
+
+const ID: usize = 32;
+/// Pack: id, length.
+const PACK: usize = ID + 8;
+/// Segment: id, session, counter, offset, number of its pack, stored and raw length, blob count, kind, compression.
+const SEGMENT: usize = ID + 16 + 8 + 8 + 4 + 4 + 4 + 4 + 1 + 1;
+/// Blob: id, number of its segment in the table, position in the segment.
+const BLOB: usize = ID + 4 + 4;
+const MAGIC: [u8; 8] = *b"SRtable2";
+const HEADER: usize = 8 + 5 * 8;
+
+/// How many records of each kind a table has, in the order in which they stand there.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    packs: u64,
+    segments: u64,
+    blobs: u64,
+    /// Index objects it covers.
+    covered: u64,
+    /// Index objects that those supersede.
+    superseded: u64,
+}
+
+fn prefix(id: &[u8; 32]) -> u64 {
+    u64::from_be_bytes(id.first_chunk::<8>().copied().unwrap_or_default())
+}
+
+/// Takes fixed-width fields off the front of a record.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        match self.0.split_first_chunk::<N>() {
+            Some((field, rest)) => {
+                self.0 = rest;
+                *field
+            }
+            None => [0; N],
+        }
+    }
+}
+
+impl<const WIDTH: usize> Section<WIDTH> {
+    fn end(&self) -> u64 {
+        self.offset + self.count * WIDTH as u64
+    }
+
+    fn get(&self, image: &Image, number: u64) -> Result<[u8; WIDTH]> {
+        image.read(self.offset + number * WIDTH as u64)
+    }
+
+    /// Every record in order, read in pieces.
+    fn scan(self, image: &Image) -> impl Iterator<Item = Result<[u8; WIDTH]>> {
+        let mut buffer: Vec<[u8; WIDTH]> = Vec::new();
+        let mut next = 0;
+        (0..self.count).map(move |number| {
+            if next == buffer.len() {
+                let records = usize::try_from((self.count - number).min(SCAN)).map_err(|_| damaged())?;
+                buffer.resize(records, [0; WIDTH]);
+                image.read_into(self.offset + number * WIDTH as u64, buffer.as_flattened_mut())?;
+                next = 0;
+            }
+            next += 1;
+            buffer.get(next - 1).copied().ok_or_else(damaged)
+        })
+    }
+
+    /// The first record whose id is not below `id`. Ids are hashes, evenly spread, so where one stands can be
+    /// guessed well: interpolation search (Perl, Itai, Avni, 1978) takes O(log log n) probes.
+    fn lower_bound(&self, image: &Image, id: &[u8; 32]) -> Result<u64> {
+        let (mut low, mut high) = (0, self.count);
+        let (mut low_key, mut high_key) = (0u64, u64::MAX);
+        let key = prefix(id);
+        let mut probes = 0;
+        while low < high {
+            let span = high_key.saturating_sub(low_key).max(1);
+            let guess = u128::from(high - low) * u128::from(key.saturating_sub(low_key)) / (u128::from(span) + 1);
+            let guess = u64::try_from(guess).unwrap_or(u64::MAX);
+            // An attacker may choose uneven ids; after some probes halving bounds the work.
+            let guess = if probes < 8 { guess.min(high - low - 1) } else { (high - low) / 2 };
+            probes += 1;
+            let middle = low + guess;
+            let record = self.get(image, middle)?;
+            let found = record.first_chunk::<32>().copied().unwrap_or_default();
+            if found < *id {
+                low = middle + 1;
+                low_key = prefix(&found);
+            } else {
+                high = middle;
+                high_key = prefix(&found);
+            }
+        }
+        Ok(low)
+    }
+
+    fn find(&self, image: &Image, id: &[u8; 32]) -> Result<Option<[u8; WIDTH]>> {
+        let number = self.lower_bound(image, id)?;
+        if number >= self.count {
+            return Ok(None);
+        }
+        let record = self.get(image, number)?;
+        Ok((record.first_chunk::<32>() == Some(id)).then_some(record))
+    }
+}
+
+impl Table {
+    /// A table of these packs, which stand in these index objects.
+    pub(crate) fn build(packs: &[IndexedPack], sources: &Sources, target: Target<'_>) -> Result<Table> {
+        write::build(packs, sources, target)
+    }
+
+    /// One table with everything these hold; packs that stand in several are taken once. `pause` is called now and
+    /// then and may stop the work.
+    pub(crate) fn merge(tables: &[SharedTable], target: Target<'_>, pause: &dyn Fn() -> Result<()>) -> Result<Table> {
+        write::merge(tables, target, pause)
+    }
+
+    /// A table in a file that was written with this key.
+    pub(crate) fn open(file: File, key: &SecretKey) -> Result<Table> {
+        let mut header = [0; HEADER];
+        file.read_exact_at(&mut header, 0).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => corrupt(OPEN, "it is too short to be an index table"),
+            _ => Error::io(error, OPEN),
+        })?;
+        let mut fields = Fields(&header);
+        if fields.take::<8>() != MAGIC {
+            return Err(corrupt(OPEN, "it is not an index table"));
+        }
+        let [packs, segments, blobs, covered, superseded] = [0; 5].map(|_: u8| u64::from_le_bytes(fields.take()));
+        let counts = Counts { packs, segments, blobs, covered, superseded };
+        let widths = [(packs, PACK), (segments, SEGMENT), (blobs, BLOB), (covered, ID), (superseded, ID)];
+        let body = widths.into_iter().try_fold(0u64, |sum, (count, width)| {
+            count.checked_mul(width as u64).and_then(|bytes| sum.checked_add(bytes))
+        });
+        let body = body.ok_or_else(|| corrupt(OPEN, "its counts are impossible"))?;
+        Ok(Table::new(Image::File(VerifiedFile::open(file, key, &header, body)?), counts))
+    }
+
+    /// The image's length has been checked against the counts, or it was just written.
+    fn new(image: Image, counts: Counts) -> Table {
+        let packs = Section { offset: HEADER as u64, count: counts.packs };
+        let segments = Section { offset: packs.end(), count: counts.segments };
+        let blobs = Section { offset: segments.end(), count: counts.blobs };
+        let covered = Section { offset: blobs.end(), count: counts.covered };
+        let superseded = Section { offset: covered.end(), count: counts.superseded };
+        Table { image, packs, segments, blobs, covered, superseded }
+    }
+
+    /// The index objects it covers, and those that they supersede.
+    pub(crate) fn sources(&self) -> Result<Sources> {
+        let ids = |section: Section<ID>| -> Result<BTreeSet<IndexId>> {
+            section.scan(&self.image).map(|record| record.map(IndexId::from_bytes)).collect()
+        };
+        Ok(Sources { covered: ids(self.covered)?, superseded: ids(self.superseded)? })
+    }
+
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.image, Image::File(_))
+    }
+
+    pub(crate) fn blob_count(&self) -> u64 {
+        self.blobs.count
+    }
+
+    pub(crate) fn segment_count(&self) -> u64 {
+        self.segments.count
+    }
+
+    /// The segment that holds a blob, and the blob's position in it.
+    pub(crate) fn blob(&self, id: &BlobId) -> Result<Option<(SegmentPlace, u32)>> {
+        let Some(record) = self.blobs.find(&self.image, id.as_bytes())? else { return Ok(None) };
+        let mut fields = Fields(record.get(32..).unwrap_or_default());
+        let (segment, position) = (u32::from_le_bytes(fields.take()), u32::from_le_bytes(fields.take()));
+        Ok(Some((self.segment_number(u64::from(segment))?, position)))
+    }
+
+    /// The id of the segment that holds a blob, and the blob's position in it.
+    pub(crate) fn blob_segment(&self, id: &BlobId) -> Result<Option<(SegmentId, u32)>> {
+        let Some(record) = self.blobs.find(&self.image, id.as_bytes())? else { return Ok(None) };
+        let mut fields = Fields(record.get(32..).unwrap_or_default());
+        let (segment, position) = (u32::from_le_bytes(fields.take()), u32::from_le_bytes(fields.take()));
+        if u64::from(segment) >= self.segments.count {
+            return Err(damaged());
+        }
+        let id = self.image.read(self.segments.offset + u64::from(segment) * SEGMENT as u64)?;
+        Ok(Some((SegmentId::from_bytes(id), position)))
+    }
+
+    /// Where a segment lies; more than one place when it was moved or copied.
+    pub(crate) fn segment(&self, id: &SegmentId, found: &mut Vec<SegmentPlace>) -> Result<()> {
+        let mut number = self.segments.lower_bound(&self.image, id.as_bytes())?;
+        while number < self.segments.count {
+            let place = self.segment_number(number)?;
+            if place.header.id != *id {
+                break;
+            }
+            found.push(place);
+            number += 1;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn has_segment(&self, id: &SegmentId) -> Result<bool> {
+        Ok(self.segments.find(&self.image, id.as_bytes())?.is_some())
+    }
+
+    /// The segment with this number in the order of ids.
+    pub(crate) fn segment_number(&self, number: u64) -> Result<SegmentPlace> {
+        if number >= self.segments.count {
+            return Err(damaged());
+        }
+        let (mut place, pack) = segment_of(&self.segments.get(&self.image, number)?)?;
+        place.pack = self.pack_number(u64::from(pack))?.0;
+        Ok(place)
+    }
+
+    fn pack_number(&self, number: u64) -> Result<(PackId, u64)> {
+        if number >= self.packs.count {
+            return Err(damaged());
+        }
+        let record = self.packs.get(&self.image, number)?;
+        let mut fields = Fields(&record);
+        Ok((PackId::from_bytes(fields.take()), u64::from_le_bytes(fields.take())))
+    }
+
+    /// Every pack with its length, in the order of ids.
+    pub(crate) fn packs(&self) -> impl Iterator<Item = Result<(PackId, u64)>> {
+        self.packs.scan(&self.image).map(|record| {
+            let record = record?;
+            let mut fields = Fields(&record);
+            Ok((PackId::from_bytes(fields.take()), u64::from_le_bytes(fields.take())))
+        })
+    }
+
+    /// Every segment, in the order of ids.
+    pub(crate) fn segments(&self) -> Result<impl Iterator<Item = Result<SegmentPlace>>> {
+        let packs = self.packs().map(|pack| pack.map(|(id, _)| id)).collect::<Result<Vec<PackId>>>()?;
+        Ok(self.segment_records().map(move |record| {
+            let (mut place, pack) = record?;
+            place.pack = usize::try_from(pack).ok().and_then(|pack| packs.get(pack)).copied().ok_or_else(damaged)?;
+            Ok(place)
+        }))
+    }
+
+    /// Every segment with the number of its pack, whose id is left out.
+    fn segment_records(&self) -> impl Iterator<Item = Result<(SegmentPlace, u32)>> {
+        self.segments.scan(&self.image).map(|record| segment_of(&record?))
+    }
+
+    /// Every blob with the number of its segment and its position there, in the order of ids.
+    fn blob_records(&self) -> impl Iterator<Item = Result<(BlobId, u32, u32)>> {
+        self.blobs.scan(&self.image).map(|record| {
+            let record = record?;
+            let mut fields = Fields(&record);
+            let id = BlobId::from_bytes(fields.take());
+            Ok((id, u32::from_le_bytes(fields.take()), u32::from_le_bytes(fields.take())))
+        })
+    }
+}
+
+/// Takes a segment's record apart: where it lies, but for the id of the pack, and the pack's number.
+fn segment_of(record: &[u8; SEGMENT]) -> Result<(SegmentPlace, u32)> {
+    let mut fields = Fields(record);
+    let id = SegmentId::from_bytes(fields.take());
+    let session = SessionId::from_bytes(fields.take());
+    let (counter, offset) = (u64::from_le_bytes(fields.take()), u64::from_le_bytes(fields.take()));
+    let pack = u32::from_le_bytes(fields.take());
+    let [stored_length, raw_length, blob_count] = [0; 3].map(|_: u8| u32::from_le_bytes(fields.take()));
+    let [kind] = fields.take::<1>();
+    let [compression] = fields.take::<1>();
+    let header = SegmentHeader {
+        id,
+        session,
+        counter,
+        kind: BlobKind::from_number(kind).ok_or_else(damaged)?,
+        compression: Compression::from_number(compression)?,
+        stored_length,
+        raw_length,
+        blob_count,
+    };
+    Ok((SegmentPlace { header, pack: PackId::default(), offset }, pack))
+}
+
+/// Tables are shared between the index and those who search it.
+pub(crate) type SharedTable = Arc<Table>;
+
+#[cfg(test)]
+mod tests;

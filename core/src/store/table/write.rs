@@ -1,0 +1,340 @@
+//! Writing tables: from the contents of packs, or by merging other tables, into memory or into a file.
+
+use super::image::{BLOCK, CHECKSUM, Image, VerifiedFile, checksum, damaged, seal};
+use super::{BLOB, Counts, HEADER, ID, MAGIC, PACK, SEGMENT, SegmentPlace, SharedTable, Table};
+use crate::crypto::SecretKey;
+use crate::error::{Error, Result, internal};
+use crate::format::pack::IndexedPack;
+use crate::id::{BlobId, IndexId, PackId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+
+/// What index objects a table covers, and which ones those supersede.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Sources {
+    pub(crate) covered: BTreeSet<IndexId>,
+    pub(crate) superseded: BTreeSet<IndexId>,
+}
+
+impl Sources {
+    pub(crate) fn extend(&mut self, other: &Sources) {
+        self.covered.extend(&other.covered);
+        self.superseded.extend(&other.superseded);
+    }
+}
+
+/// Where a table is written to.
+pub(crate) enum Target<'a> {
+    Memory,
+    /// An empty file, opened for reading and writing, and the key of its checksums.
+    File(File, &'a SecretKey),
+}
+
+/// Records between two looks at whether to stop.
+const PAUSE_EVERY: u64 = 1 << 16;
+
+fn too_many() -> Error {
+    internal("build the index", "a table has more than 2^32 records")
+}
+
+/// The bytes written so far.
+enum Output {
+    Memory(Vec<u8>),
+    File(Box<FileOutput>),
+}
+
+struct FileOutput {
+    file: File,
+    key: SecretKey,
+    block: Vec<u8>,
+    checksums: Vec<[u8; CHECKSUM]>,
+    length: u64,
+}
+
+fn failed(error: std::io::Error) -> Error {
+    Error::io(error, "write the local index")
+}
+
+impl FileOutput {
+    fn end_block(&mut self) -> Result<()> {
+        if !self.block.is_empty() {
+            self.checksums.push(checksum(&self.key, &self.block));
+            self.file.write_all(&self.block).map_err(failed)?;
+            self.length += self.block.len() as u64;
+            self.block.clear();
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    fn begin(target: Target<'_>) -> Result<Self> {
+        Ok(match target {
+            Target::Memory => Output::Memory(vec![0; HEADER]),
+            Target::File(mut file, key) => {
+                file.write_all(&[0; HEADER]).map_err(failed)?;
+                let (key, block) = (key.clone(), Vec::new());
+                Output::File(Box::new(FileOutput { file, key, block, checksums: Vec::new(), length: HEADER as u64 }))
+            }
+        })
+    }
+
+    fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
+        match self {
+            Output::Memory(image) => image.extend_from_slice(bytes),
+            Output::File(output) => {
+                let room = usize::try_from(BLOCK).unwrap_or(usize::MAX);
+                while !bytes.is_empty() {
+                    let (now, rest) = bytes.split_at(bytes.len().min(room - output.block.len()));
+                    output.block.extend_from_slice(now);
+                    bytes = rest;
+                    if output.block.len() == room {
+                        output.end_block()?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, counts: Counts) -> Result<Table> {
+        let header = counts.header();
+        match self {
+            Output::Memory(mut image) => {
+                if let Some(place) = image.first_chunk_mut::<HEADER>() {
+                    *place = header;
+                }
+                image.shrink_to_fit();
+                Ok(Table::new(Image::Memory(image), counts))
+            }
+            Output::File(mut output) => {
+                output.end_block()?;
+                let FileOutput { mut file, key, checksums, length, .. } = *output;
+                file.write_all(checksums.as_flattened()).map_err(failed)?;
+                file.write_all(&seal(&key, &header, &checksums)).map_err(failed)?;
+                file.write_all_at(&header, 0).map_err(failed)?;
+                file.sync_data().map_err(failed)?;
+                let file = VerifiedFile::written(file, key, HEADER as u64, length, checksums);
+                Ok(Table::new(Image::File(file), counts))
+            }
+        }
+    }
+}
+
+fn put_sources(output: &mut Output, sources: &Sources) -> Result<()> {
+    sources.covered.iter().chain(&sources.superseded).try_for_each(|id| output.put(id.as_bytes()))
+}
+
+fn pack_record(id: &PackId, length: u64) -> [u8; PACK] {
+    join(&[id.as_bytes(), &length.to_le_bytes()])
+}
+
+fn segment_record(place: &SegmentPlace, pack: u32) -> [u8; SEGMENT] {
+    let header = &place.header;
+    join(&[
+        header.id.as_bytes(),
+        header.session.as_bytes(),
+        &header.counter.to_le_bytes(),
+        &place.offset.to_le_bytes(),
+        &pack.to_le_bytes(),
+        &header.stored_length.to_le_bytes(),
+        &header.raw_length.to_le_bytes(),
+        &header.blob_count.to_le_bytes(),
+        &[header.kind as u8, header.compression as u8],
+    ])
+}
+
+fn blob_record(id: &[u8; ID], segment: u32, position: u32) -> [u8; BLOB] {
+    join(&[id, &segment.to_le_bytes(), &position.to_le_bytes()])
+}
+
+fn join<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut record = [0; N];
+    for (to, from) in record.iter_mut().zip(parts.iter().copied().flatten()) {
+        *to = *from;
+    }
+    record
+}
+
+/// A table of these packs. One that stands there several times is taken once.
+pub(super) fn build(packs: &[IndexedPack], sources: &Sources, target: Target<'_>) -> Result<Table> {
+    let packs: BTreeMap<PackId, &IndexedPack> = packs.iter().map(|pack| (pack.id, pack)).collect();
+    let mut output = Output::begin(target)?;
+    let mut segments = Vec::new();
+    for (number, pack) in (0u32..).zip(packs.values()) {
+        output.put(&pack_record(&pack.id, pack.length))?;
+        segments.extend(pack.contents.segments.iter().map(|segment| (segment, pack.id, number)));
+    }
+    segments.sort_by_key(|(segment, _, pack)| (segment.header.id, *pack));
+    // A hostile footer may list a segment twice.
+    segments.dedup_by_key(|(segment, _, pack)| (segment.header.id, *pack));
+    let mut blobs: Vec<(BlobId, u32, u32)> = Vec::new();
+    for (number, (segment, pack, pack_number)) in (0u32..).zip(&segments) {
+        let place = SegmentPlace { header: segment.header.clone(), pack: *pack, offset: segment.offset };
+        output.put(&segment_record(&place, *pack_number))?;
+        blobs.extend((0u32..).zip(&segment.blobs).map(|(position, blob)| (*blob, number, position)));
+    }
+    if u32::try_from(segments.len()).is_err() || u32::try_from(blobs.len()).is_err() {
+        return Err(too_many());
+    }
+    blobs.sort_unstable();
+    for (id, segment, position) in &blobs {
+        output.put(&blob_record(id.as_bytes(), *segment, *position))?;
+    }
+    put_sources(&mut output, sources)?;
+    output.finish(Counts {
+        packs: packs.len() as u64,
+        segments: segments.len() as u64,
+        blobs: blobs.len() as u64,
+        covered: sources.covered.len() as u64,
+        superseded: sources.superseded.len() as u64,
+    })
+}
+
+/// Merges sorted streams: yields the least head with the stream it comes from.
+struct Merge<I: Iterator<Item = Result<T>>, T> {
+    streams: Vec<(I, Option<T>)>,
+}
+
+impl<I: Iterator<Item = Result<T>>, T: Ord> Merge<I, T> {
+    fn new(streams: impl IntoIterator<Item = I>) -> Result<Self> {
+        let mut begun = Vec::new();
+        for mut stream in streams {
+            let head = stream.next().transpose()?;
+            begun.push((stream, head));
+        }
+        Ok(Merge { streams: begun })
+    }
+
+    fn next(&mut self) -> Result<Option<(usize, T)>> {
+        let heads = self.streams.iter().enumerate();
+        let least = heads.filter_map(|(number, (_, head))| head.as_ref().map(|head| (head, number))).min();
+        let Some(number) = least.map(|(_, number)| number) else { return Ok(None) };
+        let Some((stream, head)) = self.streams.get_mut(number) else { return Ok(None) };
+        let following = stream.next().transpose()?;
+        Ok(std::mem::replace(head, following).map(|taken| (number, taken)))
+    }
+}
+
+/// Numbers of one table's records in the merged one.
+type Numbers = Vec<Vec<u32>>;
+
+fn translate(numbers: &Numbers, table: usize, number: u32) -> Result<u32> {
+    let numbers = numbers.get(table).ok_or_else(damaged)?;
+    usize::try_from(number).ok().and_then(|number| numbers.get(number)).copied().ok_or_else(damaged)
+}
+
+fn note(numbers: &mut Numbers, table: usize, number: u64) -> Result<u32> {
+    let number = u32::try_from(number).map_err(|_| too_many())?;
+    numbers.get_mut(table).ok_or_else(damaged)?.push(number);
+    Ok(number)
+}
+
+/// One table with everything these hold; packs that stand in several are taken once. Memory is needed for the
+/// numbers of segments and packs only. `pause` is called now and then and may stop the work.
+pub(super) fn merge(tables: &[SharedTable], target: Target<'_>, pause: &dyn Fn() -> Result<()>) -> Result<Table> {
+    let mut output = Output::begin(target)?;
+    let mut counts = Counts::default();
+    let none = || -> Numbers { tables.iter().map(|_| Vec::new()).collect() };
+
+    let mut packs = none();
+    let mut merged = Merge::new(tables.iter().map(|table| table.packs()))?;
+    let mut last = None;
+    while let Some((table, (id, length))) = merged.next()? {
+        if last != Some(id) {
+            output.put(&pack_record(&id, length))?;
+            counts.packs += 1;
+            last = Some(id);
+        }
+        note(&mut packs, table, counts.packs - 1)?;
+    }
+
+    let mut segments = none();
+    let streams = tables.iter().map(|table| table.segment_records()).enumerate();
+    let streams = streams.map(|(table, records)| {
+        let packs = &packs;
+        records.map(move |record| {
+            let (place, pack) = record?;
+            Ok((place.header.id, translate(packs, table, pack)?, ByPlace(place)))
+        })
+    });
+    let mut merged = Merge::new(streams)?;
+    let mut last = None;
+    while let Some((table, (id, pack, ByPlace(place)))) = merged.next()? {
+        if last != Some((id, pack)) {
+            output.put(&segment_record(&place, pack))?;
+            counts.segments += 1;
+            last = Some((id, pack));
+            if counts.segments.is_multiple_of(PAUSE_EVERY) {
+                pause()?;
+            }
+        }
+        note(&mut segments, table, counts.segments - 1)?;
+    }
+    drop(merged);
+
+    let streams = tables.iter().map(|table| table.blob_records()).enumerate();
+    let streams = streams.map(|(table, records)| {
+        let segments = &segments;
+        records.map(move |record| {
+            let (id, segment, position) = record?;
+            Ok((id, translate(segments, table, segment)?, position))
+        })
+    });
+    let mut merged = Merge::new(streams)?;
+    let mut last = None;
+    while let Some((_, blob)) = merged.next()? {
+        if last.as_ref() != Some(&blob) {
+            output.put(&blob_record(blob.0.as_bytes(), blob.1, blob.2))?;
+            counts.blobs += 1;
+            if counts.blobs.is_multiple_of(PAUSE_EVERY) {
+                pause()?;
+            }
+            last = Some(blob);
+        }
+    }
+    if u32::try_from(counts.blobs).is_err() {
+        return Err(too_many());
+    }
+    let mut sources = Sources::default();
+    for table in tables {
+        sources.extend(&table.sources()?);
+    }
+    put_sources(&mut output, &sources)?;
+    counts.covered = sources.covered.len() as u64;
+    counts.superseded = sources.superseded.len() as u64;
+    output.finish(counts)
+}
+
+/// Lets records be merged by what stands before them.
+struct ByPlace(SegmentPlace);
+
+impl PartialEq for ByPlace {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for ByPlace {}
+
+impl PartialOrd for ByPlace {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ByPlace {
+    fn cmp(&self, _: &Self) -> std::cmp::Ordering {
+        std::cmp::Ordering::Equal
+    }
+}
+
+impl Counts {
+    fn header(self) -> [u8; HEADER] {
+        let Counts { packs, segments, blobs, covered, superseded } = self;
+        let counts = [packs, segments, blobs, covered, superseded].map(u64::to_le_bytes);
+        join(&[&MAGIC, counts.as_flattened()])
+    }
+}

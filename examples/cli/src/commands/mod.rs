@@ -1,0 +1,21 @@
+//! The verbs, one module each.
+
+pub(crate) mod backup;
+pub(crate) mod cat;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod device;
+pub(crate) mod diff;
+pub(crate) mod export;
+pub(crate) mod find;
+pub(crate) mod init;
+pub(crate) mod key;
+pub(crate) mod ls;
+pub(crate) mod man;
+pub(crate) mod quickstart;
+//@ pub(crate) mod rebuild_index;
+pub(crate) mod restore;
+mod select;
+pub(crate) mod snapshots;
+//@ pub(crate) mod stats;
+pub(crate) mod tag;
