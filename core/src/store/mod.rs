@@ -60,7 +60,8 @@ impl Store {
     pub(crate) fn new(backend: Arc<dyn Backend>, config: Config, keys: Keys, state_folder: Option<&Path>) -> Self {
         let hasher = keys.id_key().ok().map(IdHasher::new);
         let state_folder = state_folder.map(|folder| folder.join(keys.repository.to_string()));
-        Store { backend, keys, config, hasher, index: Index::default(), session_keys: Mutex::default(), state_folder }
+        let index = state_folder.as_ref().map_or_else(Index::default, |folder| Index::with_folder(folder.join("index")));
+        Store { backend, keys, config, hasher, index, session_keys: Mutex::default(), state_folder }
     }
 
     /// Where local state of this repository is kept, if anywhere.

@@ -1,7 +1,7 @@
 //! Tables kept in a folder of this machine. They are a copy of what storage has: whatever is wrong with one, it is
 //! removed and built again.
 
-use super::super::keys::Keys;
+use super::super::keys::{Keys, Purpose};
 use super::super::table::{Sources, Table, Target};
 use super::Part;
 use crate::crypto::{SecretKey, random};
@@ -56,7 +56,7 @@ impl Disk {
         if self.unlocked.get().is_some() {
             return Ok(false);
         }
-        let key = keys.current()?.index.derive("strongroom format 1 local index");
+        let key = keys.current()?.sealing(Purpose::Index).derive("strongroom format 1 local index");
         let prefix = format!("{}-", hex(keys.repository.as_bytes()));
         Ok(self.unlocked.set(Unlocked { key, prefix }).is_ok())
     }
