@@ -8,6 +8,9 @@
 
 mod backend;
 mod backup;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench_support;
 mod cancel;
 mod check;
 mod chunker;
