@@ -7,6 +7,7 @@ mod cancel;
 mod child;
 mod deadline;
 mod memory;
+mod panics;
 mod progress;
 mod threads;
 mod together;
