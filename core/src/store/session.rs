@@ -75,6 +75,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.end();
+        // A backend that panicked may do so again, which would end the process. The lease runs out by itself.
+        if !std::thread::panicking() {
+            self.end();
+        }
     }
 }
