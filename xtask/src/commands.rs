@@ -25,6 +25,10 @@ pub(crate) fn quickstart(workspace: &Workspace, arguments: &[String]) -> Result<
     // Paths among the arguments mean what they mean where the person stands.
     let mut run = std::process::Command::new(program);
     run.arg("quickstart").args(arguments);
+    // Without a folder of the person's own, this project's is one that is there.
+    if arguments.is_empty() {
+        run.arg(workspace.root());
+    }
     process::become_it(&mut run)
 }
 
