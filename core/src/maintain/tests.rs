@@ -22,7 +22,7 @@ fn rebuild(fixture: &Fixture) -> RebuildReport {
 
 #[track_caller]
 fn assert_sound(fixture: &Fixture) {
-    let reader = StoreReader::new(fixture.open(), 1 << 22);
+    let reader = StoreReader::new(fixture.open(), 1 << 22, &Context::new());
     let options = CheckOptions::new().read_data(100.0).verify_content(true);
     let report = check::run(&reader, &fixture.roots, &options, &Context::new()).unwrap();
     assert!(report.is_sound(), "{:#?}", report.problems);
@@ -219,7 +219,7 @@ fn a_deadline_keeps_what_is_done() {
 fn stats_count_what_is_shared_once() {
     let mut fixture = Fixture::new();
     let count = |fixture: &Fixture| {
-        let reader = StoreReader::new(fixture.open(), 1 << 22);
+        let reader = StoreReader::new(fixture.open(), 1 << 22, &Context::new());
         stats(&reader, &fixture.roots, &Context::new()).unwrap()
     };
     let one = count(&fixture);

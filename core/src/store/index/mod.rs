@@ -16,9 +16,13 @@ use crate::backend::{Backend, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::pack::IndexedPack;
-use crate::id::{BlobId, IndexId, PackId, SegmentId};
+#[cfg(test)]
+use crate::id::PackId;
+use crate::id::{BlobId, IndexId, SegmentId, SessionId};
 use disk::Disk;
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(test)]
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
@@ -108,6 +112,15 @@ impl Index {
         self.search(|table| table.blob(id))
     }
 
+    /// Every segment that holds a blob, with the blob's position.
+    pub(crate) fn blob_places(&self, id: &BlobId) -> Result<Vec<(SegmentPlace, u32)>> {
+        let mut found = Vec::new();
+        for part in self.parts()?.iter().rev() {
+            part.table.blob_places(id, &mut found).map_err(|error| self.broken(part, error))?;
+        }
+        Ok(found)
+    }
+
     /// The id of the segment that holds a blob, and the blob's position in it.
     pub(crate) fn blob_segment(&self, id: &BlobId) -> Result<Option<(SegmentId, u32)>> {
         self.search(|table| table.blob_segment(id))
@@ -127,6 +140,7 @@ impl Index {
     }
 
     /// Every indexed pack with its length, in ascending order.
+    #[cfg(test)]
     pub(crate) fn packs(&self) -> Result<BTreeMap<PackId, u64>> {
         let mut packs = BTreeMap::new();
         for part in self.parts()?.iter() {
@@ -139,6 +153,7 @@ impl Index {
     }
 
     /// Calls `visit` for every place of every segment.
+    #[cfg(test)]
     pub(crate) fn for_each_segment(&self, visit: &mut dyn FnMut(SegmentPlace) -> Result<()>) -> Result<()> {
         for part in self.parts()?.iter() {
             for place in part.table.segments().map_err(|error| self.broken(part, error))? {
@@ -146,6 +161,24 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// Some places of segments of one session, each in another pack. Looks at the whole index: for when something is
+    /// damaged.
+    pub(crate) fn packs_of_session(&self, session: &SessionId, most: usize) -> Result<Vec<SegmentPlace>> {
+        let mut places: BTreeMap<PackId, SegmentPlace> = BTreeMap::new();
+        for part in self.parts()?.iter() {
+            for place in part.table.segments().map_err(|error| self.broken(part, error))? {
+                let place = place.map_err(|error| self.broken(part, error))?;
+                if place.header.session == *session {
+                    places.entry(place.pack).or_insert(place);
+                    if places.len() >= most {
+                        return Ok(places.into_values().collect());
+                    }
+                }
+            }
+        }
+        Ok(places.into_values().collect())
     }
 
     /// How many blobs and segments it lists, counting what stands in several tables several times.
@@ -175,15 +208,6 @@ impl Index {
         parts.push(self.make(&sources, &|target| Table::build(packs, &sources, target))?);
         let parts = self.merge_similar(parts, MAX_MERGED_NOW, &|| Ok(()))?;
         self.set_parts(parts)
-    }
-
-    /// Forgets everything, files included.
-    pub(crate) fn clear(&self) -> Result<()> {
-        let _changing = self.changing()?;
-        for part in self.parts()?.iter() {
-            part.file.iter().for_each(|file| disk::remove(file));
-        }
-        self.set_parts(Vec::new())
     }
 
     /// Makes a table where tables are kept.
