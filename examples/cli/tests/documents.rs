@@ -18,7 +18,9 @@ fn explore(setup: &Setup, verb: &[&str], verbs: &mut BTreeSet<String>, options: 
         help.lines()
             .map(str::trim_start)
             .filter(|line| line.starts_with('-'))
-            .filter_map(|line| line.split(|c: char| c != '-' && !c.is_ascii_alphabetic()).find(|word| word.starts_with("--")))
+            .filter_map(|line| {
+                line.split(|c: char| c != '-' && !c.is_ascii_alphabetic()).find(|word| word.starts_with("--"))
+            })
             .map(str::to_owned),
     );
     lines.find(|line| *line == "Commands:");
@@ -45,7 +47,10 @@ fn every_verb_and_option_is_described() {
     options.remove("--help");
     options.remove("--version");
     for option in options {
-        assert!(text.contains(&format!("{option}`")) || text.contains(&format!("{option} ")), "docs/cli.md lacks {option}");
+        assert!(
+            text.contains(&format!("{option}`")) || text.contains(&format!("{option} ")),
+            "docs/cli.md lacks {option}"
+        );
     }
 }
 
