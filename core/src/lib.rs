@@ -20,6 +20,7 @@ mod crypto;
 mod error;
 mod format;
 mod id;
+mod maintain;
 mod path;
 mod problem;
 mod progress;
@@ -31,6 +32,8 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod tree;
+#[cfg(test)]
+mod vectors;
 
 pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
 pub use backup::{BackupOptions, ChangeDetection, Parent};
@@ -46,6 +49,7 @@ pub use format::device::{DeviceKey, DeviceRequest};
 pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Owner, Run, Timestamp, Xattr};
 pub use format::snapshot::{SnapshotCounts, SnapshotOutcome};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
+pub use maintain::{RebuildReport, RepositoryStats, SnapshotStats, UnreadablePack};
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};

@@ -2,8 +2,8 @@
 //! for, the content of their segments.
 
 use super::options::CheckOptions;
-use super::packs::{Packs, fingerprint};
-use super::report::{CheckKind, CheckProblem, CheckReport, Findings, is_of_the_object, kind_of};
+use super::packs::Packs;
+use super::report::{CheckKind, CheckProblem, CheckReport, Findings, kind_of};
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::crypto::random;
@@ -12,19 +12,17 @@ use crate::format::pack::{PackContents, PackedSegment};
 use crate::id::{PackId, SegmentId};
 use crate::progress::Meter;
 use crate::store::Store;
-use crate::store::packs::read_contents;
+use crate::store::packs::{fingerprint, is_of_the_object, read_contents};
 use crate::store::table::SegmentPlace;
+use crate::store::throttle::Throttle;
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 /// Bytes read in one go, unless the budget asks for less.
 const PIECE: u64 = 4 * 1024 * 1024;
 const LEAST_PIECE: u64 = 256 * 1024;
-/// How long a wait goes without looking for cancellation.
-const PATIENCE: Duration = Duration::from_millis(50);
 
 /// What reading packs brought to light.
 #[derive(Debug, Default)]
@@ -86,7 +84,7 @@ struct Work<'a> {
     check: &'a DataCheck<'a>,
     packs: &'a Packs,
     piece: u64,
-    begin: Instant,
+    throttle: Throttle,
     counts: Counts,
     damage: Mutex<Damage>,
 }
@@ -100,7 +98,7 @@ impl DataCheck<'_> {
             check: self,
             packs,
             piece: share.clamp(LEAST_PIECE, PIECE),
-            begin: Instant::now(),
+            throttle: Throttle::new(self.ctx.limits().download_rate),
             counts: Counts::default(),
             damage: Mutex::default(),
         };
@@ -218,7 +216,7 @@ impl Work<'_> {
         self.check.meter.add_bytes(end - start);
         self.check.meter.add_stored_bytes(end - start);
         self.check.meter.report(|| Some(name.to_string()));
-        self.throttle()?;
+        self.throttle.pay(end - start, self.check.ctx, "check the packs")?;
         Ok(bytes)
     }
 
@@ -260,21 +258,5 @@ impl Work<'_> {
             self.check.suspended.store(true, Ordering::Relaxed);
         }
         Ok(self.check.suspended.load(Ordering::Relaxed))
-    }
-
-    /// Waits until what was read so far is no more than the rate allows.
-    fn throttle(&self) -> Result<()> {
-        let Some(rate) = self.check.ctx.limits().download_rate.filter(|rate| *rate > 0) else { return Ok(()) };
-        loop {
-            let read = self.counts.bytes.load(Ordering::Relaxed);
-            #[allow(clippy::cast_precision_loss)] // a rate need not be exact to the byte
-            let due = Duration::from_secs_f64((read as f64 / rate as f64).min(1e9));
-            let left = due.saturating_sub(self.begin.elapsed());
-            if left.is_zero() || self.check.ctx.should_suspend() {
-                return Ok(());
-            }
-            self.check.ctx.check("check the packs")?;
-            std::thread::sleep(left.min(PATIENCE));
-        }
     }
 }

@@ -1,25 +1,16 @@
 //! What the index objects say about packs, and what storage has of them.
 
-use super::report::{CheckKind, CheckProblem, CheckReport, Findings, is_of_the_object, kind_of};
+use super::report::{CheckKind, CheckProblem, CheckReport, Findings, kind_of};
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::index::IndexObject;
-use crate::format::pack::PackContents;
 use crate::id::{IndexId, PackId};
 use crate::store::Store;
 use crate::store::index::{self, Listed};
+use crate::store::packs::{Fingerprint, fingerprint, is_of_the_object};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// Short hash of what a pack is said to hold: comparing is all it is for.
-pub(super) type Fingerprint = [u8; 16];
-
-pub(super) fn fingerprint(contents: &PackContents) -> Fingerprint {
-    let mut encoded = Vec::new();
-    contents.encode(&mut encoded);
-    blake3::hash(&encoded).as_bytes().first_chunk().copied().unwrap_or_default()
-}
 
 /// A pack as an index object lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -265,19 +265,6 @@ impl<'a> Findings<'a> {
     }
 }
 
-/// Whether an error concerns one object only, so that the check goes on with the others.
-pub(super) fn is_of_the_object(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Corrupt
-            | ErrorKind::Unsupported
-            | ErrorKind::NotFound
-            | ErrorKind::Forbidden
-            | ErrorKind::Io
-            | ErrorKind::PermissionDenied
-    )
-}
-
 /// What to call a problem with an object that could not be read: `damaged` when its bytes are at fault.
 pub(super) fn kind_of(error: &Error, damaged: CheckKind, missing: CheckKind) -> CheckKind {
     match error.kind() {

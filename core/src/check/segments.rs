@@ -2,13 +2,14 @@
 
 use super::data::Damage;
 use super::packs::{PackState, Packs};
-use super::report::{CheckKind, CheckProblem, Findings, is_of_the_object, kind_of};
+use super::report::{CheckKind, CheckProblem, Findings, kind_of};
 use crate::backend::{Folder, ObjectName};
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::entry::Run;
 use crate::format::segment::{BlobKind, SegmentHeader};
 use crate::id::SegmentId;
 use crate::store::Store;
+use crate::store::packs::is_of_the_object;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 

@@ -1,6 +1,6 @@
 //! Walking the trees of snapshots: every node, every entry, and where the content of every file is.
 
-use super::report::{CheckKind, CheckProblem, CheckReport, Findings, is_of_the_object, kind_of};
+use super::report::{CheckKind, CheckProblem, CheckReport, Findings, kind_of};
 use super::segments::Segments;
 use crate::context::Context;
 use crate::error::{Error, Result, internal};
@@ -9,6 +9,7 @@ use crate::format::node::{Child, ListChild, Node, RunList, Totals};
 use crate::id::{BlobId, SnapshotId};
 use crate::path::EntryPath;
 use crate::progress::Meter;
+use crate::store::packs::is_of_the_object;
 use crate::store::read::StoreReader;
 use crate::tree::{load_child, load_list};
 use rayon::prelude::*;

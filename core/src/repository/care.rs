@@ -7,6 +7,7 @@ use crate::error::{ErrorKind, Result};
 use crate::format::entry::Timestamp;
 use crate::format::lease::LeaseState;
 use crate::id::{DeviceId, SessionId};
+use crate::maintain::{self, RebuildReport, RepositoryStats};
 use crate::store::filter::SnapshotFilter;
 use crate::store::keys::survey;
 use crate::store::leases::{self, SessionLease};
@@ -55,6 +56,32 @@ impl Repository {
             report.add(CheckProblem::new(kind, error.object_name().unwrap_or("keys"), error.to_string()));
         }
         Ok(report)
+    }
+
+    /// Makes the index anew from the packs, as far as it does not list them rightly. Works without any readable index,
+    /// and with a maintainer's key. Adds objects only; what is superseded is left to pruning.
+    ///
+    /// # Errors
+    /// Those of the storage, and [`Cancelled`](ErrorKind::Cancelled). Packs that cannot be read are in the report.
+    pub fn rebuild_index(&self, ctx: &Context) -> Result<RebuildReport> {
+        maintain::rebuild_index(&self.store, ctx)
+    }
+
+    /// How much the repository holds: raw, deduplicated, stored.
+    ///
+    /// # Errors
+    /// Those of the storage; [`Forbidden`](ErrorKind::Forbidden) for who may not read trees.
+    pub fn stats(&self, ctx: &Context) -> Result<RepositoryStats> {
+        let listing = self.with_snapshots(|snapshots| snapshots.list(&SnapshotFilter::all()))?;
+        let (reader, _) = self.reader(ctx)?;
+        let roots: Vec<_> = listing.snapshots.iter().map(|snapshot| (snapshot.id, snapshot.root)).collect();
+        maintain::stats(&reader, &roots, ctx)
+    }
+
+    /// Why local state is kept in memory although a folder was given for it, if that is so.
+    #[must_use]
+    pub fn state_folder_problem(&self) -> Option<String> {
+        self.store.index().folder_problem()
     }
 
     /// The sessions storage knows of: who is at work, and who was and has not been cleaned up after. Sessions whose

@@ -19,7 +19,7 @@ pub(crate) mod snapshots;
 pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
-mod throttle;
+pub(crate) mod throttle;
 mod upload;
 pub(crate) mod write;
 
@@ -60,7 +60,8 @@ impl Store {
     pub(crate) fn new(backend: Arc<dyn Backend>, config: Config, keys: Keys, state_folder: Option<&Path>) -> Self {
         let hasher = keys.id_key().ok().map(IdHasher::new);
         let state_folder = state_folder.map(|folder| folder.join(keys.repository.to_string()));
-        let index = state_folder.as_ref().map_or_else(Index::default, |folder| Index::with_folder(folder.join("index")));
+        let index =
+            state_folder.as_ref().map_or_else(Index::default, |folder| Index::with_folder(folder.join("index")));
         Store { backend, keys, config, hasher, index, session_keys: Mutex::default(), state_folder }
     }
 
@@ -113,9 +114,18 @@ pub(crate) fn read_small(backend: &dyn Backend, name: &ObjectName, cap: u64) -> 
     Ok(bytes)
 }
 
-/// The time by this machine's clock, in unix seconds. Only claims are made from it, no decisions.
+/// The time by this machine's clock. Only claims are made from it, no decisions.
+pub(crate) fn clock() -> Timestamp {
+    #[cfg(test)]
+    if let Some(time) = testing::repeated_time() {
+        return time;
+    }
+    SystemTime::now().into()
+}
+
+/// The same in unix seconds.
 pub(crate) fn now() -> i64 {
-    Timestamp::from(SystemTime::now()).seconds
+    clock().seconds
 }
 
 #[cfg(test)]

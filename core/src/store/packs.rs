@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::backend::{Folder, ObjectName};
-use crate::error::{Result, corrupt};
+use crate::error::{Error, ErrorKind, Result, corrupt};
 use crate::format::pack::{
     FIXED_HEADER, PackContents, PackHeader, PackKeys, SESSION_ENTRY, TRAILER, TreeReferences, open_footer, open_trailer,
 };
@@ -11,6 +11,28 @@ use std::ops::Range;
 
 /// Bytes read from the end of a pack in the hope that the footer is among them.
 const TAIL: u64 = 64 * 1024;
+
+/// Short hash of what a pack is said to hold: comparing is all it is for.
+pub(crate) type Fingerprint = [u8; 16];
+
+pub(crate) fn fingerprint(contents: &PackContents) -> Fingerprint {
+    let mut encoded = Vec::new();
+    contents.encode(&mut encoded);
+    blake3::hash(&encoded).as_bytes().first_chunk().copied().unwrap_or_default()
+}
+
+/// Whether an error while reading an object concerns that object only, so that work goes on with the others.
+pub(crate) fn is_of_the_object(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Corrupt
+            | ErrorKind::Unsupported
+            | ErrorKind::NotFound
+            | ErrorKind::Forbidden
+            | ErrorKind::Io
+            | ErrorKind::PermissionDenied
+    )
+}
 
 /// Reads header, contents and references of a pack that storage says is `length` bytes long. Whoever holds the
 /// index key can: writers and maintainers too.

@@ -3,10 +3,12 @@
 
 mod disk;
 mod load;
+mod marks;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use load::{Listed, list, load, write};
+pub(crate) use marks::SegmentMarks;
 
 use super::keys::Keys;
 use super::table::{SegmentPlace, SharedTable, Sources, Table, Target};
@@ -14,9 +16,13 @@ use crate::backend::{Backend, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::pack::IndexedPack;
-use crate::id::{BlobId, IndexId, PackId, SegmentId};
+#[cfg(test)]
+use crate::id::PackId;
+use crate::id::{BlobId, IndexId, SegmentId, SessionId};
 use disk::Disk;
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(test)]
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
@@ -106,6 +112,15 @@ impl Index {
         self.search(|table| table.blob(id))
     }
 
+    /// Every segment that holds a blob, with the blob's position.
+    pub(crate) fn blob_places(&self, id: &BlobId) -> Result<Vec<(SegmentPlace, u32)>> {
+        let mut found = Vec::new();
+        for part in self.parts()?.iter().rev() {
+            part.table.blob_places(id, &mut found).map_err(|error| self.broken(part, error))?;
+        }
+        Ok(found)
+    }
+
     /// The id of the segment that holds a blob, and the blob's position in it.
     pub(crate) fn blob_segment(&self, id: &BlobId) -> Result<Option<(SegmentId, u32)>> {
         self.search(|table| table.blob_segment(id))
@@ -125,6 +140,7 @@ impl Index {
     }
 
     /// Every indexed pack with its length, in ascending order.
+    #[cfg(test)]
     pub(crate) fn packs(&self) -> Result<BTreeMap<PackId, u64>> {
         let mut packs = BTreeMap::new();
         for part in self.parts()?.iter() {
@@ -137,6 +153,7 @@ impl Index {
     }
 
     /// Calls `visit` for every place of every segment.
+    #[cfg(test)]
     pub(crate) fn for_each_segment(&self, visit: &mut dyn FnMut(SegmentPlace) -> Result<()>) -> Result<()> {
         for part in self.parts()?.iter() {
             for place in part.table.segments().map_err(|error| self.broken(part, error))? {
@@ -146,6 +163,24 @@ impl Index {
         Ok(())
     }
 
+    /// Some places of segments of one session, each in another pack. Looks at the whole index: for when something is
+    /// damaged.
+    pub(crate) fn packs_of_session(&self, session: &SessionId, most: usize) -> Result<Vec<SegmentPlace>> {
+        let mut places: BTreeMap<PackId, SegmentPlace> = BTreeMap::new();
+        for part in self.parts()?.iter() {
+            for place in part.table.segments().map_err(|error| self.broken(part, error))? {
+                let place = place.map_err(|error| self.broken(part, error))?;
+                if place.header.session == *session {
+                    places.entry(place.pack).or_insert(place);
+                    if places.len() >= most {
+                        return Ok(places.into_values().collect());
+                    }
+                }
+            }
+        }
+        Ok(places.into_values().collect())
+    }
+
     /// How many blobs and segments it lists, counting what stands in several tables several times.
     pub(crate) fn counts(&self) -> Result<(u64, u64)> {
         let parts = self.parts()?;
@@ -153,6 +188,11 @@ impl Index {
             parts.iter().map(|part| part.table.blob_count()).sum(),
             parts.iter().map(|part| part.table.segment_count()).sum(),
         ))
+    }
+
+    /// Room for a mark on every segment listed at this moment.
+    pub(crate) fn segment_marks(&self) -> Result<SegmentMarks> {
+        Ok(SegmentMarks::new(self.parts()?))
     }
 
     /// How many index objects are loaded.
@@ -168,15 +208,6 @@ impl Index {
         parts.push(self.make(&sources, &|target| Table::build(packs, &sources, target))?);
         let parts = self.merge_similar(parts, MAX_MERGED_NOW, &|| Ok(()))?;
         self.set_parts(parts)
-    }
-
-    /// Forgets everything, files included.
-    pub(crate) fn clear(&self) -> Result<()> {
-        let _changing = self.changing()?;
-        for part in self.parts()?.iter() {
-            part.file.iter().for_each(|file| disk::remove(file));
-        }
-        self.set_parts(Vec::new())
     }
 
     /// Makes a table where tables are kept.
