@@ -153,6 +153,47 @@ fn damage_outside_of_segments_costs_no_file() {
 }
 
 #[test]
+fn a_damaged_header_costs_nothing_while_another_pack_has_the_session_key() {
+    let fixture = Fixture::new();
+    for at in [0, 20, 60, 500] {
+        for pack in fixture.packs().into_keys() {
+            let name = pack_name(&pack);
+            let sound = fixture.backend.bytes(&name);
+            fixture.damage(&name, |bytes| bytes[at] ^= 1);
+            assert_found(&check(&fixture, &structure()), &[], &none());
+            for options in [data(), content()] {
+                assert_found(&check(&fixture, &options), &["damaged_pack"], &none());
+            }
+            fixture.backend.replace(&name, &sound);
+        }
+    }
+}
+
+#[test]
+fn a_node_that_is_stored_twice_is_lost_with_the_second_copy_only() {
+    let mut fixture = Fixture::empty();
+    (0..500).for_each(|number| fixture.write(&format!("{number}"), b"content"));
+    fixture.back_up();
+    // A second writer that does not know of the first one stores the same nodes.
+    let hidden: Vec<_> =
+        fixture.backend.names(Folder::Index).into_iter().map(|name| (fixture.backend.bytes(&name), name)).collect();
+    let first: Vec<PackId> = fixture.packs().into_keys().collect();
+    hidden.iter().for_each(|(_, name)| fixture.backend.delete(name).unwrap());
+    let root = fixture.back_up();
+    assert_eq!(root, fixture.roots[0].1);
+    hidden.iter().for_each(|(bytes, name)| fixture.backend.put(name, &[bytes]).unwrap());
+    let second: Vec<PackId> = fixture.packs().into_keys().filter(|pack| !first.contains(pack)).collect();
+    assert!(!first.is_empty() && !second.is_empty());
+    assert_found(&check(&fixture, &content()), &[], &none());
+    for packs in [&first, &second] {
+        let sound: Vec<_> = packs.iter().map(|pack| fixture.backend.bytes(&pack_name(pack))).collect();
+        packs.iter().for_each(|pack| fixture.backend.delete(&pack_name(pack)).unwrap());
+        assert_found(&check(&fixture, &structure()), &["missing_pack"], &none());
+        packs.iter().zip(&sound).for_each(|(pack, bytes)| fixture.backend.put(&pack_name(pack), &[bytes]).unwrap());
+    }
+}
+
+#[test]
 fn another_pack_in_its_place_is_found() {
     let fixture = Fixture::new();
     let packs: Vec<PackId> = fixture.packs().into_keys().collect();

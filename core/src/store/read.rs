@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::blobs::{NodeStore, SegmentStore};
+use super::packs::is_of_the_object;
 use super::table::SegmentPlace;
 use super::throttle::Throttle;
 use crate::backend::{Folder, ObjectName};
@@ -30,6 +31,9 @@ struct Cache {
     bytes: usize,
     capacity: usize,
 }
+
+/// Most headers looked at for a session's key.
+const MAX_HEADERS: usize = 8;
 
 type Slot = Mutex<Option<Arc<Segment>>>;
 
@@ -112,6 +116,23 @@ impl NodeStore for StoreReader {
         let missing =
             || Error::new(ErrorKind::NotFound, "read a tree node").object(id).detail("no pack in the index holds it");
         let (place, position) = self.store.index().blob(id)?.ok_or_else(missing)?;
+        let first = self.load_blob_at(id, &place, position);
+        if !first.as_ref().is_err_and(is_of_the_object) {
+            return first;
+        }
+        for (other, position) in self.store.index().blob_places(id)? {
+            if other.header.id != place.header.id
+                && let Ok(bytes) = self.load_blob_at(id, &other, position)
+            {
+                return Ok(bytes);
+            }
+        }
+        first
+    }
+}
+
+impl StoreReader {
+    fn load_blob_at(&self, id: &BlobId, place: &SegmentPlace, position: u32) -> Result<Vec<u8>> {
         if place.header.kind != BlobKind::Tree {
             return Err(corrupt("read a tree node", "the index lists it as file content").object(id));
         }
@@ -142,15 +163,29 @@ impl Store {
         })
     }
 
-    /// The key of a segment's session, from the header of a pack that holds it.
+    /// The key of a segment's session, from the header of the segment's pack or, where that is damaged, of another
+    /// one.
     fn session_key(&self, place: &SegmentPlace) -> Result<SecretKey> {
         let session = place.header.session;
         if let Some(key) = self.session_keys()?.get(&session) {
             return Ok(key.clone());
         }
+        let key = match self.session_key_at(place) {
+            Err(error) if is_of_the_object(&error) && error.kind() != ErrorKind::Forbidden => {
+                let others = self.index().packs_of_session(&session, MAX_HEADERS)?;
+                let mut others = others.iter().filter(|other| other.pack != place.pack);
+                others.find_map(|other| self.session_key_at(other).ok()).ok_or(error)
+            }
+            key => key,
+        }?;
+        self.session_keys()?.insert(session, key.clone());
+        Ok(key)
+    }
+
+    fn session_key_at(&self, place: &SegmentPlace) -> Result<SecretKey> {
         let name = ObjectName::of(Folder::Packs, place.pack);
         let header = self.pack_header(&name, place.offset)?;
-        let entry = header.sessions.iter().find(|entry| entry.session == session);
+        let entry = header.sessions.iter().find(|entry| entry.session == place.header.session);
         let entry = entry
             .ok_or_else(|| corrupt("read a pack's header", "the session of a segment is not listed").object(&name))?;
         let repository = self.keys().repository;
@@ -158,9 +193,7 @@ impl Store {
         let private = epoch.data_private.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::Forbidden, "read content").detail("this needs a reader's or owner's key")
         })?;
-        let key = entry.open(&repository, private).map_err(|error| error.or_object(&name))?;
-        self.session_keys()?.insert(session, key.clone());
-        Ok(key)
+        entry.open(&repository, private).map_err(|error| error.or_object(&name))
     }
 
     /// Reads the header of a pack whose segments begin at `end` or before.

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::pack::IndexedPack;
 #[cfg(test)]
 use crate::id::PackId;
-use crate::id::{BlobId, IndexId, SegmentId};
+use crate::id::{BlobId, IndexId, SegmentId, SessionId};
 use disk::Disk;
 #[cfg(test)]
 use std::collections::BTreeMap;
@@ -112,6 +112,15 @@ impl Index {
         self.search(|table| table.blob(id))
     }
 
+    /// Every segment that holds a blob, with the blob's position.
+    pub(crate) fn blob_places(&self, id: &BlobId) -> Result<Vec<(SegmentPlace, u32)>> {
+        let mut found = Vec::new();
+        for part in self.parts()?.iter().rev() {
+            part.table.blob_places(id, &mut found).map_err(|error| self.broken(part, error))?;
+        }
+        Ok(found)
+    }
+
     /// The id of the segment that holds a blob, and the blob's position in it.
     pub(crate) fn blob_segment(&self, id: &BlobId) -> Result<Option<(SegmentId, u32)>> {
         self.search(|table| table.blob_segment(id))
@@ -152,6 +161,24 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// Some places of segments of one session, each in another pack. Looks at the whole index: for when something is
+    /// damaged.
+    pub(crate) fn packs_of_session(&self, session: &SessionId, most: usize) -> Result<Vec<SegmentPlace>> {
+        let mut places: BTreeMap<PackId, SegmentPlace> = BTreeMap::new();
+        for part in self.parts()?.iter() {
+            for place in part.table.segments().map_err(|error| self.broken(part, error))? {
+                let place = place.map_err(|error| self.broken(part, error))?;
+                if place.header.session == *session {
+                    places.entry(place.pack).or_insert(place);
+                    if places.len() >= most {
+                        return Ok(places.into_values().collect());
+                    }
+                }
+            }
+        }
+        Ok(places.into_values().collect())
     }
 
     /// How many blobs and segments it lists, counting what stands in several tables several times.

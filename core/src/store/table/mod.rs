@@ -221,6 +221,23 @@ impl Table {
         Ok(Some((self.segment_number(u64::from(segment))?, position)))
     }
 
+    /// Every segment that holds a blob, with the blob's position: writers at work at the same time may have stored it
+    /// several times.
+    pub(crate) fn blob_places(&self, id: &BlobId, found: &mut Vec<(SegmentPlace, u32)>) -> Result<()> {
+        let mut number = self.blobs.lower_bound(&self.image, id.as_bytes())?;
+        while number < self.blobs.count {
+            let record = self.blobs.get(&self.image, number)?;
+            let mut fields = Fields(&record);
+            if fields.take::<ID>() != *id.as_bytes() {
+                break;
+            }
+            let (segment, position) = (u32::from_le_bytes(fields.take()), u32::from_le_bytes(fields.take()));
+            found.push((self.segment_number(u64::from(segment))?, position));
+            number += 1;
+        }
+        Ok(())
+    }
+
     /// The id of the segment that holds a blob, and the blob's position in it.
     pub(crate) fn blob_segment(&self, id: &BlobId) -> Result<Option<(SegmentId, u32)>> {
         let Some(record) = self.blobs.find(&self.image, id.as_bytes())? else { return Ok(None) };
