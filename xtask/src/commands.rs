@@ -2,7 +2,7 @@
 
 use crate::process;
 use crate::workspace::Workspace;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use std::process::ExitCode;
 
 /// Makers of checked-in files: package, the ignored test that writes them, the variable that tells it where, the folder.

@@ -204,21 +204,19 @@ pub(super) fn make(folder: &Path) {
 }
 
 pub(super) fn samples() -> Vec<(&'static str, Sample)> {
-    let make: [(&str, fn() -> Sample); 5] = [
-        ("minimal", minimal),
-        ("all-kinds", all_kinds),
-        ("incremental", incremental),
-        ("keys", keys_and_roles),
-        ("large", large),
-    ];
-    make.into_iter()
-        .map(|(name, make)| {
-            // Each on its own, so that a change of one leaves the others as they are.
-            crate::crypto::testing::repeat(name);
-            crate::store::testing::repeat_time(super::TIME);
-            (name, make())
-        })
-        .collect()
+    // Each on its own randomness and time, so that a change of one leaves the others as they are.
+    let each = |name, make: fn() -> Sample| {
+        crate::crypto::testing::repeat(name);
+        crate::store::testing::repeat_time(super::TIME);
+        (name, make())
+    };
+    vec![
+        each("minimal", minimal),
+        each("all-kinds", all_kinds),
+        each("incremental", incremental),
+        each("keys", keys_and_roles),
+        each("large", large),
+    ]
 }
 
 fn path(bytes: &[u8]) -> EntryPath {
