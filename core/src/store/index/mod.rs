@@ -136,6 +136,7 @@ impl Index {
     }
 
     /// Every indexed pack with its length, in ascending order.
+    #[cfg(test)]
     pub(crate) fn packs(&self) -> Result<BTreeMap<PackId, u64>> {
         let mut packs = BTreeMap::new();
         for part in self.parts()?.iter() {
@@ -148,6 +149,7 @@ impl Index {
     }
 
     /// Calls `visit` for every place of every segment.
+    #[cfg(test)]
     pub(crate) fn for_each_segment(&self, visit: &mut dyn FnMut(SegmentPlace) -> Result<()>) -> Result<()> {
         for part in self.parts()?.iter() {
             for place in part.table.segments().map_err(|error| self.broken(part, error))? {
@@ -202,15 +204,6 @@ impl Index {
         parts.push(self.make(&sources, &|target| Table::build(packs, &sources, target))?);
         let parts = self.merge_similar(parts, MAX_MERGED_NOW, &|| Ok(()))?;
         self.set_parts(parts)
-    }
-
-    /// Forgets everything, files included.
-    pub(crate) fn clear(&self) -> Result<()> {
-        let _changing = self.changing()?;
-        for part in self.parts()?.iter() {
-            part.file.iter().for_each(|file| disk::remove(file));
-        }
-        self.set_parts(Vec::new())
     }
 
     /// Makes a table where tables are kept.
