@@ -8,6 +8,9 @@
 
 mod backend;
 mod backup;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench_support;
 mod cancel;
 mod check;
 mod chunker;
@@ -29,6 +32,8 @@ mod store;
 #[cfg(test)]
 mod testing;
 mod tree;
+#[cfg(test)]
+mod vectors;
 
 pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
 pub use backup::{BackupOptions, ChangeDetection, Parent};

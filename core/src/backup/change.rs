@@ -7,7 +7,8 @@ use crate::format::entry::{Entry, EntryKind, Timestamp};
 /// A regular file is unchanged when its size, modification time, change time and inode number are those of the
 /// previous snapshot. Everything else is unchanged when its type and those times and number are. On top of that a
 /// time counts only when it lies clearly before the previous backup began: a file written within a clock tick of
-/// being read may change again without its times changing, so such files are read once more.
+/// being read may change again without its times changing, so such files are read once more. A source that knows no
+/// inode numbers is believed without them; one that knows no change times is not.
 ///
 /// The change time is what a user cannot set back; the inode number notices files that were replaced. Switch off
 /// `change_time` where something touches every file's metadata between backups (some virus scanners and sync
@@ -79,7 +80,7 @@ impl ChangeDetection {
         if before.size != now.size || old.modified != new.modified || old.mode != new.mode {
             return false;
         }
-        if self.inode && (old.inode.is_none() || old.inode != new.inode) {
+        if self.inode && old.inode != new.inode {
             return false;
         }
         let latest = match (self.change_time, old.changed, new.changed) {
@@ -132,6 +133,9 @@ mod tests {
         let other_inode = changed(|now| now.metadata.inode = Some(8));
         assert!(!rules.unchanged(&file(), BEGAN, &other_inode));
         assert!(rules.inode(false).unchanged(&file(), BEGAN, &other_inode));
+        let no_inode = changed(|now| now.metadata.inode = None);
+        assert!(!rules.unchanged(&file(), BEGAN, &no_inode) && !rules.unchanged(&no_inode, BEGAN, &file()));
+        assert!(rules.unchanged(&no_inode, BEGAN, &no_inode));
         let other_change = changed(|now| now.metadata.changed = Some(Timestamp::new(201, 5)));
         assert!(!rules.unchanged(&file(), BEGAN, &other_change));
         assert!(rules.change_time(false).unchanged(&file(), BEGAN, &other_change));

@@ -111,7 +111,7 @@ impl BackupOptions {
         self
     }
 
-    /// Claims another time than now for the snapshot, for imports.
+    /// Claims an earlier time than now for the snapshot, for imports.
     #[must_use]
     pub fn time(mut self, time: Timestamp) -> Self {
         self.time = Some(time);

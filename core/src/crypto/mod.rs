@@ -55,6 +55,10 @@ impl fmt::Debug for SecretKey {
 
 /// Fills `bytes` from the operating system's random number generator.
 pub(crate) fn fill_random(bytes: &mut [u8]) -> Result<()> {
+    #[cfg(test)]
+    if testing::repeated(bytes) {
+        return Ok(());
+    }
     getrandom::fill(bytes)
         .map_err(|error| internal("get random bytes", "the system's generator failed").because(error.to_string()))
 }
@@ -64,6 +68,24 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     fill_random(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Bytes that are the same in every run, so that the test vectors can be made again.
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::sync::Mutex;
+
+    static REPEATED: Mutex<Option<blake3::OutputReader>> = Mutex::new(None);
+
+    /// From now on, and for the whole process, nothing is random any more.
+    pub(crate) fn repeat(seed: &str) {
+        *REPEATED.lock().unwrap() = Some(blake3::Hasher::new().update(seed.as_bytes()).finalize_xof());
+    }
+
+    pub(super) fn repeated(bytes: &mut [u8]) -> bool {
+        let mut repeated = REPEATED.lock().unwrap();
+        repeated.as_mut().map(|reader| reader.fill(bytes)).is_some()
+    }
 }
 
 /// A buffer of secret bytes that is wiped when dropped.

@@ -13,6 +13,7 @@ use crate::problem::Problem;
 use crate::progress::{Meter, Phase};
 use crate::report::Outcome;
 use crate::source::{EntrySource, Source};
+use crate::store::clock;
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::devices::DeviceList;
 use crate::store::filter::SnapshotFilter;
@@ -22,7 +23,7 @@ use crate::store::session::Session;
 use crate::store::snapshots::{self, NewSnapshot, Snapshot, Snapshots};
 use crate::store::write::BlobWriter;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// zstd's own default: what a faster level saves in time, storage pays for.
 const DEFAULT_LEVEL: i32 = 3;
@@ -111,7 +112,11 @@ impl Repository {
         let meter = ctx.meter();
         meter.phase(Phase::Preparing);
         let keys = self.store.keys();
-        let began: Timestamp = SystemTime::now().into();
+        let began = clock();
+        if options.time.is_some_and(|claimed| claimed > began) {
+            // The next backup takes it for the time before which files were read, and would miss changes.
+            return Err(invalid(operation, "the time it shall claim is yet to come"));
+        }
         let devices = Arc::new(self.devices_list()?);
         let body = body(options, &source);
         let lineage = snapshots::lineage(keys, &body.host, &body.paths)?;

@@ -4,14 +4,14 @@ use super::Repository;
 use super::listing::{Listing, Pattern};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::entry::{Entry, EntryKind, Timestamp};
+use crate::format::entry::{Entry, EntryKind};
 use crate::id::SnapshotId;
 use crate::path::EntryPath;
 use crate::store::filter::SnapshotFilter;
 use crate::store::marks::{self, NewMark};
+use crate::store::clock;
 use crate::store::snapshots::Snapshot;
 use crate::tree::{self, Change, lookup};
-use std::time::SystemTime;
 
 /// A path on which two snapshots differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,7 +212,7 @@ impl Repository {
         tags.dedup();
         let hold_until = current.hold_until.map(|time| time.seconds);
         let new = NewMark { tags: tags.clone(), description: current.description, hold_until };
-        let now: Timestamp = SystemTime::now().into();
+        let now = clock();
         marks::write(backend, keys, &devices, snapshots.marks(), *snapshot, new, now)?;
         Ok(tags)
     }

@@ -114,9 +114,18 @@ pub(crate) fn read_small(backend: &dyn Backend, name: &ObjectName, cap: u64) -> 
     Ok(bytes)
 }
 
-/// The time by this machine's clock, in unix seconds. Only claims are made from it, no decisions.
+/// The time by this machine's clock. Only claims are made from it, no decisions.
+pub(crate) fn clock() -> Timestamp {
+    #[cfg(test)]
+    if let Some(time) = testing::repeated_time() {
+        return time;
+    }
+    SystemTime::now().into()
+}
+
+/// The same in unix seconds.
 pub(crate) fn now() -> i64 {
-    Timestamp::from(SystemTime::now()).seconds
+    clock().seconds
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! A session at work: its lease, renewed as long as the work goes on.
 
-use super::Store;
+use super::{Store, clock};
 use super::devices::DeviceList;
 use super::leases::{self, HeldLease};
 use crate::error::{Result, internal};
 use crate::format::lease::LeasePurpose;
 use crate::id::SessionId;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How long a lease holds without being renewed. Long enough for a phone that sleeps between two packs.
 const DURATION: Duration = Duration::from_secs(60 * 60);
@@ -36,7 +36,7 @@ impl Session {
     /// Writes the first lease.
     pub(crate) fn begin(store: &Arc<Store>, devices: &Arc<DeviceList>, purpose: LeasePurpose) -> Result<Self> {
         let id = super::write::new_session()?;
-        let now = SystemTime::now().into();
+        let now = clock();
         let lease = leases::begin(store.backend(), store.keys(), devices, id, purpose, DURATION, now)?;
         let state = State { lease, renew_at: Instant::now() + RENEW_AFTER, ended: false };
         Ok(Session { store: Arc::clone(store), devices: Arc::clone(devices), id, state: Mutex::new(state) })
@@ -56,7 +56,7 @@ impl Session {
         if Instant::now() < state.renew_at {
             return;
         }
-        let now = SystemTime::now().into();
+        let now = clock();
         let renewed = state.lease.renew(self.store.backend(), self.store.keys(), &self.devices, DURATION, now);
         state.renew_at = Instant::now() + if renewed.is_ok() { RENEW_AFTER } else { RETRY_AFTER };
     }
@@ -68,7 +68,7 @@ impl Session {
         if std::mem::replace(&mut state.ended, true) {
             return;
         }
-        let now = SystemTime::now().into();
+        let now = clock();
         let _ = state.lease.end(self.store.backend(), self.store.keys(), &self.devices, now);
     }
 }

@@ -7,6 +7,20 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Mutex;
 
+static REPEATED_TIME: Mutex<Option<i64>> = Mutex::new(None);
+
+/// From now on, and for the whole process, every look at the clock shows a second more, beginning at `seconds`.
+pub(crate) fn repeat_time(seconds: i64) {
+    *REPEATED_TIME.lock().unwrap() = Some(seconds);
+}
+
+pub(super) fn repeated_time() -> Option<Timestamp> {
+    let mut time = REPEATED_TIME.lock().unwrap();
+    let now = (*time)?;
+    *time = Some(now + 1);
+    Some(Timestamp::new(now, 123_456_789))
+}
+
 type Hook = Box<dyn FnOnce(&dyn Backend) + Send>;
 type Hooks = Vec<(Folder, Hook)>;
 

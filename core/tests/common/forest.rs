@@ -324,7 +324,11 @@ impl Fill {
 }
 
 impl Body {
-    fn write(&self, path: &Path, sizes: Sizes) {
+    pub(crate) fn strategy() -> impl Strategy<Value = Body> {
+        bodies()
+    }
+
+    pub(crate) fn write(&self, path: &Path, sizes: Sizes) {
         let length = usize::try_from(self.length.resolve(sizes)).unwrap();
         let bytes = self.fill.bytes(length);
         let mut file = fs::File::create(path).unwrap();

@@ -2,10 +2,12 @@
 #![allow(dead_code)]
 
 pub(crate) mod conformance;
+pub(crate) mod edits;
 pub(crate) mod fault;
 pub(crate) mod forest;
 pub(crate) mod vault;
 pub(crate) mod walk;
+pub(crate) mod watched;
 
 use proptest::prelude::ProptestConfig;
 use std::path::Path;

@@ -29,6 +29,7 @@ pub(crate) fn main() -> ExitCode {
     let ended = run(&app, command).and_then(|exit| ui.flush().map(|()| exit));
     let exit = match ended {
         Ok(exit) => exit,
+        Err(_) if ui.is_reader_gone() => Exit::Pipe,
         Err(failure) => {
             ui.failure(&failure);
             // The failure may be that nothing can be written any more.
@@ -49,6 +50,7 @@ fn run(app: &App, command: Command) -> Result<Exit> {
         Command::Cat(args) => commands::cat::run(app, &args),
         Command::Diff(args) => commands::diff::run(app, &args),
         //@         Command::Stats(args) => commands::stats::run(app, &args),
+        Command::Stats(args) => commands::stats::run(app, &args),
         Command::Restore(args) => commands::restore::run(app, &args),
         Command::Export(args) => commands::export::run(app, &args),
         Command::Check(args) => commands::check::run(app, &args),
@@ -56,6 +58,7 @@ fn run(app: &App, command: Command) -> Result<Exit> {
         Command::Key(args) => commands::key::run(app, &args),
         Command::Device(args) => commands::device::run(app, &args),
         //@         Command::RebuildIndex(args) => commands::rebuild_index::run(app, &args),
+        Command::RebuildIndex(args) => commands::rebuild_index::run(app, &args),
         Command::Quickstart(args) => commands::quickstart::run(app, &args),
         Command::Completions(args) => commands::completions::run(app, &args),
         Command::Man(args) => commands::man::run(app, &args),

@@ -57,15 +57,16 @@ fn answer(mut signals: Signals) {
         // While a secret is asked for, nothing has begun.
         let asking = terminal::show_again();
         let Some(Operation { token, ui, stop }) = operation.filter(|_| !asking) else { leave() };
-        if std::mem::replace(&mut asked, true) {
+        if signal == SIGHUP {
+            // The terminal is gone: nobody asks for anything more, and nobody can be told.
+            token.suspend();
+        } else if std::mem::replace(&mut asked, true) {
             token.cancel();
             std::thread::sleep(PATIENCE);
             ui.flush_if_free();
             leave();
-        }
-        token.suspend();
-        // After a hangup there is no terminal to tell anything.
-        if signal != SIGHUP {
+        } else {
+            token.suspend();
             ui.note(match stop {
                 Stop::Suspends => "Stopping; what is done is kept. Once more stops at once.",
                 Stop::Ends => "Stopping. Once more stops at once.",

@@ -175,6 +175,21 @@ fn a_full_disk_is_told_and_what_is_done_is_kept() {
 }
 
 #[test]
+fn a_lost_index_is_made_again() {
+    let setup = Setup::new();
+    setup.run(["backup", "source"]).expect(0);
+    fs::remove_dir_all(setup.path("repository/index")).unwrap();
+    fs::remove_dir_all(setup.path("cache")).unwrap();
+    setup.run(["check", "-q"]).expect(12);
+    let made = setup.run(["rebuild-index", "--json"]).expect(0).object("summary");
+    assert!(made["packs_added"].as_u64().unwrap() > 0, "{made}");
+    setup.run(["check", "--read-data", "--verify-content"]).expect(0);
+    setup.run(["restore", "latest", "--target", "restored"]).expect(0);
+    assert_eq!(setup.differences("restored"), []);
+    assert!(setup.run(["rebuild-index"]).expect(0).out.contains("was complete"));
+}
+
+#[test]
 fn damage_is_found() {
     let setup = Setup::new();
     setup.run(["backup", "source"]).expect(0);

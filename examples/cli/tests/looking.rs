@@ -151,6 +151,18 @@ fn tags_change_and_the_id_stays() {
 }
 
 #[test]
+fn figures_tell_raw_from_stored() {
+    let (setup, ..) = two_snapshots();
+    let stats = setup.run(["stats", "--json"]).expect(0).object("summary");
+    let figure = |name: &str| stats[name].as_u64().unwrap();
+    assert_eq!(figure("snapshots"), 2);
+    assert!(figure("raw_bytes") > 2 * figure("deduplicated_bytes"), "{stats}");
+    assert!(figure("stored_bytes") < figure("deduplicated_bytes"), "{stats}");
+    let shown = setup.run(["stats", "--snapshots"]).expect(0).out;
+    assert!(shown.contains("Deduplicated") && shown.lines().count() >= 7, "{shown}");
+}
+
+#[test]
 fn quiet_says_nothing_but_what_was_asked_for() {
     let setup = Setup::new();
     for arguments in [
@@ -179,6 +191,8 @@ fn every_line_of_json_is_an_object_with_a_type() {
         &["export", "latest", "--output", "out.tar"],
         &["check", "--read-data=50", "--verify-content"],
         &["tag", "latest", "--add", "x"],
+        &["stats", "--snapshots"],
+        &["rebuild-index"],
         &["key", "list"],
         &["key", "recovery-code"],
         &["device", "new", "device.key"],

@@ -103,17 +103,18 @@ fn a_deadline_suspends() {
 #[test]
 fn ctrl_c_typed_on_a_terminal_suspends() {
     let setup = Setup::new();
-    let mut command = setup.command();
-    // The shell's `sleep` holds the pipe open.
-    command.args(["backup", "--stdin", "--stdin-name", "dump"]);
+    let pipe = setup.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Nothing comes out of a pipe that somebody else holds open.
+    let _holder = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
     let mut shell = Command::new("sh");
     setup.environment(&mut shell);
-    let script = format!("sleep 60 | {} backup --stdin --stdin-name dump", env!("CARGO_BIN_EXE_strongroom"));
+    let script = format!("exec {} backup --stdin --stdin-name dump <pipe", env!("CARGO_BIN_EXE_strongroom"));
     shell.args(["-c", &script]);
     let mut session = Session::start(&shell);
     session.wait_for("0 s");
     session.press("\x03");
     session.wait_for("Suspended");
-    let run = session.end();
+    let run = session.end().expect(4);
     assert!(run.out.contains("Stopping"), "{}", run.out);
 }

@@ -78,6 +78,7 @@ class PrivateKey:
     SUITE = b"HPKE" + bytes([0x64, 0x7A, 0x00, 0x01, 0x00, 0x03])
 
     def __init__(self, seed):
+        self.seed = seed
         expanded = hashlib.shake_256(seed).digest(96)
         self.mlkem = MLKEM768PrivateKey.from_seed_bytes(expanded[:64])
         self.x25519 = expanded[64:]

@@ -101,7 +101,10 @@ class Repository:
     def _open_slot(self, secret):
         """Tries the slots that fit, newest first, then oldest first, as many as are allowed."""
         slots, broken, skipped = [], None, None
-        for listed in self.storage.list("keys"):
+        names = self.storage.list("keys")
+        if not names:
+            raise corrupt("it has no key slots", "keys")
+        for listed in names:
             try:
                 slots.append((listed, self._read_slot(listed)))
             except FormatError as error:

@@ -16,9 +16,13 @@ use crate::backend::{Backend, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::pack::IndexedPack;
-use crate::id::{BlobId, IndexId, PackId, SegmentId, SessionId};
+#[cfg(test)]
+use crate::id::PackId;
+use crate::id::{BlobId, IndexId, SegmentId, SessionId};
 use disk::Disk;
-use std::collections::{BTreeMap, BTreeSet};
+#[cfg(test)]
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};

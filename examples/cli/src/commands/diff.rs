@@ -24,7 +24,7 @@ pub(crate) struct DiffArgs {
     newer: String,
     /// Only what is at or below this path of both
     #[arg(value_name = ":PATH", value_parser = EntryPathParser)]
-    path: Option<EntryPath>,
+    within: Option<EntryPath>,
     /// Also shows paths of which nothing but times changed
     #[arg(long)]
     times: bool,
@@ -46,7 +46,7 @@ pub(crate) fn run(app: &App, args: &DiffArgs) -> Result<Exit> {
     let before = args.filter.one(&repository, &args.older)?;
     let after = args.filter.one(&repository, &args.newer)?;
     let (ctx, monitor) = app.operation(Stop::Ends);
-    let within = args.path.clone().unwrap_or_default();
+    let within = args.within.clone().unwrap_or_default();
     let ui = &app.ui;
     let mut counts = Counts::default();
     // Of an error while writing, the library hears only that it is to stop.

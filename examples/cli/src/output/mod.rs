@@ -29,6 +29,8 @@ pub(crate) struct Ui {
     content: AtomicBool,
     out: Mutex<BufWriter<Stdout>>,
     out_is_terminal: bool,
+    /// Whoever read the content went away.
+    reader_gone: AtomicBool,
     bar: Mutex<Option<ProgressBar>>,
 }
 
@@ -66,6 +68,7 @@ impl Ui {
             content: AtomicBool::new(false),
             out: Mutex::new(BufWriter::new(io::stdout())),
             out_is_terminal: out,
+            reader_gone: AtomicBool::new(false),
             bar: Mutex::new(None),
         })
     }
@@ -192,6 +195,11 @@ impl Ui {
         if self.color_err { painted(paint, text) } else { text.to_owned() }
     }
 
+    /// Whether whoever read the content went away before its end.
+    pub(crate) fn is_reader_gone(&self) -> bool {
+        self.reader_gone.load(Ordering::Acquire)
+    }
+
     /// Hands over what is still buffered.
     pub(crate) fn flush(&self) -> Result {
         self.locked_out().flush().map_err(Failure::output)
@@ -265,10 +273,19 @@ struct Content<'a>(&'a Ui);
 
 impl Write for Content<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.locked_out().write(bytes)
+        self.0.locked_out().write(bytes).inspect_err(|error| self.note(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.locked_out().flush()
+        self.0.locked_out().flush().inspect_err(|error| self.note(error))
+    }
+}
+
+impl Content<'_> {
+    /// The library reports a failed write as its own error, which hides what lies behind it.
+    fn note(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            self.0.reader_gone.store(true, Ordering::Release);
+        }
     }
 }

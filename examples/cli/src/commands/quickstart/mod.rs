@@ -293,7 +293,8 @@ fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -
     ui.say(&format!("  restored    {base}/restored"));
     ui.say("");
     ui.say("To look further:");
-    ui.say(&format!("  export STRONGROOM_REPOSITORY={base}/repository STRONGROOM_PASSPHRASE=$(cat {base}/passphrase)"));
+    ui.say(&format!("  export STRONGROOM_REPOSITORY={base}/repository"));
+    ui.say(&format!("  export STRONGROOM_PASSPHRASE=\"$(cat {base}/passphrase)\""));
     for verb in ["snapshots", "ls latest -l", "--help"] {
         ui.say(&format!("  {} {verb}", program()));
     }
