@@ -183,7 +183,7 @@ impl Repository {
                     if Changes::between(&before, &after).is_empty() {
                         return Ok(());
                     }
-                    Difference::Changed { before: Box::new(before), after: Box::new(after) }
+                    Difference::Changed { before, after }
                 }
             };
             found(difference)

@@ -12,8 +12,8 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use strongroom::{
-    AppEntry, BackupOptions, Budget, CancelToken, CheckOptions, Context, EntryPath, Error, ErrorKind, Folder, IterSource,
-    Progress, Repository, RestoreOptions, SnapshotFilter, Source, Timestamp,
+    AppEntry, BackupOptions, Budget, CancelToken, CheckOptions, Context, EntryPath, Error, ErrorKind, Folder,
+    IterSource, Progress, Repository, RestoreOptions, SnapshotFilter, Source, Timestamp,
 };
 
 /// What is promised.
@@ -270,14 +270,19 @@ fn in_a_comparison() {
     // In the callback.
     assert_answered(|ctx, ready| {
         let mut found = 0;
-        repo.diff(&first, &second, &mut |_| {
-            found += 1;
-            if found == 5 {
-                ready.now();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-            Ok(())
-        }, ctx)
+        repo.diff(
+            &first,
+            &second,
+            &mut |_| {
+                found += 1;
+                if found == 5 {
+                    ready.now();
+                }
+                std::thread::sleep(Duration::from_millis(20));
+                Ok(())
+            },
+            ctx,
+        )
     });
     // While nodes come from slow storage.
     assert_answered(|ctx, ready| {

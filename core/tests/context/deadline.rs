@@ -54,7 +54,9 @@ fn calls_with_short_deadlines_finish_a_backup_of_many_files() {
     let finished = loop {
         // Like an app that is started anew every time.
         let repo = reopen_or_create(&vault);
-        let report = repo.backup(slow_disk(&source, &opened), &BackupOptions::new(), &within(Duration::from_millis(120))).unwrap();
+        let report = repo
+            .backup(slow_disk(&source, &opened), &BackupOptions::new(), &within(Duration::from_millis(120)))
+            .unwrap();
         all_opened += opened.take().len() as u64;
         calls += 1;
         if report.outcome != Outcome::Suspended {
@@ -83,7 +85,7 @@ fn calls_with_short_deadlines_finish_a_backup_of_many_files() {
     assert_sound(&repo);
     // Nothing was stored twice, though it was done in parts.
     assert!(finished.new_bytes + (FILES - 1) * 3000 >= finished.bytes);
-    assert_eq!(repo.stats(&Context::new()).unwrap().unique_bytes(), FILES * 3000);
+    assert_eq!(repo.stats(&Context::new()).unwrap().deduplicated_bytes, FILES * 3000);
 }
 
 fn reopen_or_create(vault: &Vault) -> Repository {
@@ -107,8 +109,9 @@ fn a_suspended_incremental_backup_builds_on_both() {
     let mut all = std::collections::BTreeSet::new();
     let mut calls = 0;
     let finished = loop {
-        let report =
-            repo.backup(slow_disk(&source, &opened), &BackupOptions::new(), &within(Duration::from_millis(60))).unwrap();
+        let report = repo
+            .backup(slow_disk(&source, &opened), &BackupOptions::new(), &within(Duration::from_millis(60)))
+            .unwrap();
         all.append(&mut opened.take());
         calls += 1;
         assert!(calls < 100);

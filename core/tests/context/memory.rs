@@ -7,8 +7,8 @@ use super::{Noise, path};
 use std::fs;
 use std::io::Read;
 use strongroom::{
-    AppEntry, BackupOptions, Budget, CheckOptions, Context, CreateOptions, EntryPath, IterSource, LocalBackend, Outcome,
-    RestoreOptions, Source,
+    AppEntry, BackupOptions, Budget, CheckOptions, Context, CreateOptions, EntryPath, IterSource, LocalBackend,
+    Outcome, RestoreOptions, Source,
 };
 
 const MIB: u64 = 1 << 20;
@@ -48,31 +48,46 @@ fn a_backup_a_check_and_a_restore_of_much_data_stay_within_a_small_budget() {
         let source = IterSource::new(entries().collect::<Vec<_>>()).sorted();
         let mut grown = Vec::new();
         let mut snapshot = None;
-        grown.push(("backup", growth(|| {
-            let report = repo.backup(source, &BackupOptions::new(), &small()).unwrap();
-            assert!(report.bytes > 290 * MIB && report.new_bytes > 250 * MIB, "{report:?}");
-            snapshot = report.snapshot;
-        })));
+        grown.push((
+            "backup",
+            growth(|| {
+                let report = repo.backup(source, &BackupOptions::new(), &small()).unwrap();
+                assert!(report.bytes > 290 * MIB && report.new_bytes > 250 * MIB, "{report:?}");
+                snapshot = report.snapshot;
+            }),
+        ));
         let repo = reopen(backend);
-        grown.push(("check", growth(|| {
-            let all = CheckOptions::new().read_data(100.0).verify_content(true);
-            let report = repo.check(&all, &small()).unwrap();
-            assert!(report.is_sound() && report.bytes_read > 240 * MIB);
-        })));
+        grown.push((
+            "check",
+            growth(|| {
+                let all = CheckOptions::new().read_data(100.0).verify_content(true);
+                let report = repo.check(&all, &small()).unwrap();
+                assert!(report.is_sound() && report.bytes_read > 240 * MIB);
+            }),
+        ));
         let (snapshot, target) = (snapshot.unwrap(), folder.path().join("target"));
-        grown.push(("restore", growth(|| {
-            let report = repo.restore(&snapshot, &RestoreOptions::to(&target), &small()).unwrap();
-            assert_eq!((report.outcome, report.files), (Outcome::Complete, 10_001));
-        })));
+        grown.push((
+            "restore",
+            growth(|| {
+                let report = repo.restore(&snapshot, &RestoreOptions::to(&target), &small()).unwrap();
+                assert_eq!((report.outcome, report.files), (Outcome::Complete, 10_001));
+            }),
+        ));
         assert_eq!(fs::metadata(target.join("a large file")).unwrap().len(), 200 * MIB);
-        grown.push(("export", growth(|| {
-            let report = repo.export_tar(&snapshot, &EntryPath::root(), &mut std::io::sink(), &small()).unwrap();
-            assert_eq!(report.outcome, Outcome::Complete);
-        })));
-        grown.push(("read", growth(|| {
-            let mut file = repo.open_file(&snapshot, "a large file").unwrap();
-            assert_eq!(std::io::copy(&mut file, &mut std::io::sink()).unwrap(), 200 * MIB);
-        })));
+        grown.push((
+            "export",
+            growth(|| {
+                let report = repo.export_tar(&snapshot, &EntryPath::root(), &mut std::io::sink(), &small()).unwrap();
+                assert_eq!(report.outcome, Outcome::Complete);
+            }),
+        ));
+        grown.push((
+            "read",
+            growth(|| {
+                let mut file = repo.open_file(&snapshot, "a large file").unwrap();
+                assert_eq!(std::io::copy(&mut file, &mut std::io::sink()).unwrap(), 200 * MIB);
+            }),
+        ));
         for (operation, bytes) in &grown {
             println!("{operation}: {} KiB", bytes >> 10);
         }
@@ -113,7 +128,8 @@ fn many_small_entries_stay_within_a_small_budget() {
 fn what_does_not_fit_is_refused_and_not_tried() {
     // Entries in any order are kept until the end; a budget that cannot hold them says so.
     let repo = super::common::create(strongroom::MemoryBackend::new());
-    let entries = (0..40_000_u64).map(|number| AppEntry::bytes(path(&format!("{number}/{}", "n".repeat(200))), vec![7; 64]));
+    let entries =
+        (0..40_000_u64).map(|number| AppEntry::bytes(path(&format!("{number}/{}", "n".repeat(200))), vec![7; 64]));
     let ctx = Context::new().budget(Budget::default().memory(0));
     let error = repo.backup(Source::entries(entries), &BackupOptions::new(), &ctx).unwrap_err();
     assert_eq!(error.kind(), strongroom::ErrorKind::LimitExceeded, "{error}");

@@ -55,7 +55,8 @@ fn ctx() -> Context {
 fn in_a_backup() {
     let vault = Vault::new();
     let first = back_up(&create(vault.clone()), Source::entries(rows(20)));
-    let back_up_with = |repo: Repository| move || repo.backup(Source::entries(rows(300)), &BackupOptions::new(), &ctx());
+    let back_up_with =
+        |repo: Repository| move || repo.backup(Source::entries(rows(300)), &BackupOptions::new(), &ctx());
     for (op, folder, which) in [
         (Op::Put, Folder::Packs, 0),
         (Op::Put, Folder::Packs, 2),
@@ -105,7 +106,9 @@ fn in_reading() {
         let (restoring, target) = (repo(), folder.path().join(format!("{which}")));
         assert_ends("a restore", move || restoring.restore(&snapshot, &RestoreOptions::to(target), &ctx()));
         let checking = repo();
-        assert_ends("a check", move || checking.check(&CheckOptions::new().read_data(100.0).verify_content(true), &ctx()));
+        assert_ends("a check", move || {
+            checking.check(&CheckOptions::new().read_data(100.0).verify_content(true), &ctx())
+        });
         let rebuilding = repo();
         assert_ends("a rebuild", move || rebuilding.rebuild_index(&ctx()));
     }

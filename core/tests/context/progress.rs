@@ -119,7 +119,8 @@ fn of_a_backup_with_problems() {
     ];
     let report = repo.backup(IterSource::new(entries), &BackupOptions::new(), &heard.ctx()).unwrap();
     let reasons: Vec<_> = report.problems.iter().map(|problem| (problem.path.to_string(), problem.reason)).collect();
-    let expected = [("b", ProblemReason::Unreadable), ("c", ProblemReason::PermissionDenied), ("d", ProblemReason::Changed)];
+    let expected =
+        [("b", ProblemReason::Unreadable), ("c", ProblemReason::PermissionDenied), ("d", ProblemReason::Changed)];
     assert_eq!(reasons, expected.map(|(path, reason)| (path.to_owned(), reason)));
     let last = heard.last(report.duration);
     assert_eq!((last.problems, report.problem_count, last.entries), (3, 3, report.entries));
@@ -158,4 +159,3 @@ fn of_a_check() {
     assert_eq!((last.bytes, last.stored_bytes, last.problems), (report.bytes_read, report.bytes_read, 0));
     assert_eq!((last.entries, last.total_bytes), (report.entries, Some(report.bytes_read)));
 }
-

@@ -12,7 +12,10 @@ use strongroom::{
 };
 
 fn workers(threads: &[String]) -> usize {
-    threads.iter().filter(|name| name.strip_prefix("strongroom-").is_some_and(|rest| rest.parse::<u32>().is_ok())).count()
+    threads
+        .iter()
+        .filter(|name| name.strip_prefix("strongroom-").is_some_and(|rest| rest.parse::<u32>().is_ok()))
+        .count()
 }
 
 /// Waits until only as many threads are left as there were; threads take a moment to end.
@@ -106,7 +109,8 @@ fn no_thread_is_left_behind_by_any_operation() {
         let cancelled = repo.backup(IterSource::new(rows), &BackupOptions::new(), &ctx().cancel_token(token));
         assert!(cancelled.is_err());
         until_only(before);
-        let none = repo.restore(&strongroom::SnapshotId::from_bytes([1; 32]), &RestoreOptions::to(folder.path()), &ctx());
+        let none =
+            repo.restore(&strongroom::SnapshotId::from_bytes([1; 32]), &RestoreOptions::to(folder.path()), &ctx());
         assert!(none.is_err());
         until_only(before);
         // And work on a repository does not depend on them.

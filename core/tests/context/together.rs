@@ -10,7 +10,9 @@ use std::io::Read;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use strongroom::{BackupOptions, Budget, CheckOptions, Context, EntryPath, Repository, SnapshotFilter, SnapshotId, Source};
+use strongroom::{
+    BackupOptions, Budget, CheckOptions, Context, EntryPath, Repository, SnapshotFilter, SnapshotId, Source,
+};
 
 const WRITERS: u64 = 4;
 const ROUNDS: u64 = 5;
@@ -25,7 +27,8 @@ fn backups_listings_and_restores_at_once_all_come_out_right() {
     std::thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
-                let (repo, expected, source) = (repo.clone(), &expected, folder.path().join(format!("source {writer}")));
+                let (repo, expected, source) =
+                    (repo.clone(), &expected, folder.path().join(format!("source {writer}")));
                 scope.spawn(move || {
                     fs::create_dir(&source).unwrap();
                     for round in 0..ROUNDS {
