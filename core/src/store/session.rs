@@ -1,8 +1,8 @@
 //! A session at work: its lease, renewed as long as the work goes on.
 
-use super::{Store, clock};
 use super::devices::DeviceList;
 use super::leases::{self, HeldLease};
+use super::{Store, clock};
 use crate::error::{Result, internal};
 use crate::format::lease::LeasePurpose;
 use crate::id::SessionId;

@@ -307,7 +307,6 @@ impl Table {
     }
 
     /// Every segment, in the order of ids.
-    #[cfg(test)]
     pub(crate) fn segments(&self) -> Result<impl Iterator<Item = Result<SegmentPlace>>> {
         let packs = self.packs().map(|pack| pack.map(|(id, _)| id)).collect::<Result<Vec<PackId>>>()?;
         Ok(self.segment_records().map(move |record| {

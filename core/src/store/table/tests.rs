@@ -51,8 +51,10 @@ fn check(table: &Table, packs: &[IndexedPack], sources: &Sources) {
     assert_eq!(&table.sources().unwrap(), sources);
 }
 
+type All = (Vec<(PackId, u64)>, Vec<SegmentPlace>, Vec<(BlobId, u32, u32)>);
+
 /// Everything that a table says, in order.
-fn all(table: &Table) -> (Vec<(PackId, u64)>, Vec<SegmentPlace>, Vec<(BlobId, u32, u32)>) {
+fn all(table: &Table) -> All {
     (
         table.packs().map(Result::unwrap).collect(),
         table.segments().unwrap().map(Result::unwrap).collect(),
