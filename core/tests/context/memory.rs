@@ -13,13 +13,12 @@ use strongroom::{
 
 const MIB: u64 = 1 << 20;
 
-/// How much more memory than before was in use at any time while `work` ran.
-fn growth(work: impl FnOnce()) -> u64 {
-    let before = status("VmRSS");
+/// Most memory in use at any time while `work` ran, beyond `base`: what the process used before it did anything.
+fn growth(base: u64, work: impl FnOnce()) -> u64 {
     reset_peak();
     work();
-    // The kernel counts by and by, and may show the peak a little lower.
-    status("VmHWM").saturating_sub(before)
+    // The kernel counts by and by, and may show a little less.
+    status("VmHWM").saturating_sub(base)
 }
 
 fn small() -> Context {
@@ -48,10 +47,11 @@ fn a_backup_a_check_and_a_restore_of_much_data_stay_within_a_small_budget() {
         let repo = create_with(backend.clone(), &CreateOptions::new());
         let source = IterSource::new(entries().collect::<Vec<_>>()).sorted();
         let mut grown = Vec::new();
+        let base = status("VmRSS");
         let mut snapshot = None;
         grown.push((
             "backup",
-            growth(|| {
+            growth(base, || {
                 let report = repo.backup(source, &BackupOptions::new(), &small()).unwrap();
                 assert!(report.bytes > 290 * MIB && report.new_bytes > 250 * MIB, "{report:?}");
                 snapshot = report.snapshot;
@@ -60,7 +60,7 @@ fn a_backup_a_check_and_a_restore_of_much_data_stay_within_a_small_budget() {
         let repo = reopen(backend);
         grown.push((
             "check",
-            growth(|| {
+            growth(base, || {
                 let all = CheckOptions::new().read_data(100.0).verify_content(true);
                 let report = repo.check(&all, &small()).unwrap();
                 assert!(report.is_sound() && report.bytes_read > 240 * MIB);
@@ -69,7 +69,7 @@ fn a_backup_a_check_and_a_restore_of_much_data_stay_within_a_small_budget() {
         let (snapshot, target) = (snapshot.unwrap(), folder.path().join("target"));
         grown.push((
             "restore",
-            growth(|| {
+            growth(base, || {
                 let report = repo.restore(&snapshot, &RestoreOptions::to(&target), &small()).unwrap();
                 assert_eq!((report.outcome, report.files), (Outcome::Complete, 10_001));
             }),
@@ -77,14 +77,14 @@ fn a_backup_a_check_and_a_restore_of_much_data_stay_within_a_small_budget() {
         assert_eq!(fs::metadata(target.join("a large file")).unwrap().len(), 200 * MIB);
         grown.push((
             "export",
-            growth(|| {
+            growth(base, || {
                 let report = repo.export_tar(&snapshot, &EntryPath::root(), &mut std::io::sink(), &small()).unwrap();
                 assert_eq!(report.outcome, Outcome::Complete);
             }),
         ));
         grown.push((
             "read",
-            growth(|| {
+            growth(base, || {
                 let mut file = repo.open_file(&snapshot, "a large file").unwrap();
                 assert_eq!(std::io::copy(&mut file, &mut std::io::sink()).unwrap(), 200 * MIB);
             }),
@@ -114,8 +114,9 @@ fn many_small_entries_stay_within_a_small_budget() {
             }))
             .sorted()
         };
+        let base = status("VmRSS");
         for time in 0..2 {
-            let grown = growth(|| {
+            let grown = growth(base, || {
                 let report = repo.backup(rows(time), &BackupOptions::new(), &small()).unwrap();
                 assert_eq!(report.files, 150_000);
             });

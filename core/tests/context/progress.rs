@@ -146,7 +146,11 @@ fn of_a_restore() {
         let last = heard.last(report.elapsed + Duration::from_millis(50));
         assert_eq!((last.entries, last.problems), (report.entries, 0), "round {round}");
         // Every name of a file is progress; the report counts a file of two names once.
-        assert_eq!((last.bytes, last.total_bytes), (report.bytes + 30_000, Some(report.bytes + 30_000)), "round {round}");
+        assert_eq!(
+            (last.bytes, last.total_bytes),
+            (report.bytes + 30_000, Some(report.bytes + 30_000)),
+            "round {round}"
+        );
         assert_eq!(last.new_bytes, report.bytes_written, "round {round}");
     }
 }
