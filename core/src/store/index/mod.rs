@@ -16,13 +16,9 @@ use crate::backend::{Backend, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::pack::IndexedPack;
-#[cfg(test)]
-use crate::id::PackId;
-use crate::id::{BlobId, IndexId, SegmentId, SessionId};
+use crate::id::{BlobId, IndexId, PackId, SegmentId, SessionId};
 use disk::Disk;
-#[cfg(test)]
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
