@@ -32,7 +32,7 @@ cargo xtask layers
 cargo xtask bench [ARGUMENT...]
     The benchmarks, in the release profile; arguments go to the benchmark program.
 cargo xtask quickstart [ARGUMENT...]
-    Builds the `strongroom` command and runs its quickstart.
+    Builds the `strongroom` command and runs its quickstart, on this project's folder if none is named.
 cargo xtask gen
     Writes the checked-in files that are generated.
 ";

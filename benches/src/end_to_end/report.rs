@@ -72,7 +72,9 @@ impl Results {
         let peak = self.middle(step, subject, |sample| Some(mib(sample.usage.peak)));
         let (Some(wall), Some(cpu), Some(peak)) = (self.wall(step, subject), cpu, peak) else { return String::new() };
         let repository = self.middle(step, subject, |sample| sample.repository.map(mib));
-        let repository = repository.map(|size| format!("; {size:.0}")).unwrap_or_default();
+        let repository = repository
+            .map(|size| if size < 10.0 { format!("; {size:.1}") } else { format!("; {size:.0}") })
+            .unwrap_or_default();
         format!("{} / {} / {peak:.0}{repository}", seconds(wall), seconds(cpu))
     }
 

@@ -15,6 +15,8 @@ pub(crate) struct Subject {
     /// Heads its column.
     pub(crate) label: String,
     pub(crate) found: Found,
+    /// Options of the commands that make the repository.
+    pub(crate) init_options: Vec<String>,
     /// Options of every command that is measured.
     pub(crate) options: Vec<String>,
     /// Options of backups.
@@ -24,7 +26,7 @@ pub(crate) struct Subject {
 impl Subject {
     pub(crate) fn new(found: Found) -> Self {
         let label = format!("{} {}", found.peer.name, found.version);
-        Subject { label, found, options: Vec::new(), backup_options: Vec::new() }
+        Subject { label, found, init_options: Vec::new(), options: Vec::new(), backup_options: Vec::new() }
     }
 }
 
@@ -58,7 +60,7 @@ impl<'a> Place<'a> {
             fs::write(place.root.join("home").join(name), place.fill(text)?)?;
         }
         for arguments in subject.found.peer.init {
-            place.run(&Action { arguments, folder: None }, &[])?;
+            place.run(&Action { arguments, folder: None }, &subject.init_options)?;
         }
         Ok(place)
     }

@@ -1,11 +1,11 @@
-//! Draws a terminal picture of a real run: `cargo run --release -p strongroom-cli --example picture docs/quickstart.svg`
-//! runs the README's command, with colours, and writes what it shows as SVG.
+//! Draws a terminal picture of a real run: `cargo run -p strongroom-cli --example picture docs/quickstart.svg` runs the
+//! quickstart as the README does, with colours, and writes what it shows as SVG.
 
 use std::fmt::Write as _;
 use std::process::{Command, ExitCode};
 
-/// What the README says to run, and what is run.
-const COMMAND: &str = "cargo run --release -p strongroom-cli -- quickstart core";
+/// What is run, and stands at the prompt.
+const COMMAND: &str = "cargo xtask quickstart core";
 
 /// Points.
 const FONT: f64 = 14.0;
@@ -20,11 +20,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = COMMAND.split(' ').skip(1).map(|argument| if argument == "--" { "--quiet" } else { argument });
-    let quiet: Vec<&str> = arguments.collect();
-    let split = quiet.iter().position(|argument| *argument == "--quiet").unwrap_or(quiet.len());
     let mut run = Command::new(cargo);
-    run.args(&quiet[..=split]).args(["--", "--color", "always"]).args(&quiet[split + 1..]);
+    run.args(COMMAND.split(' ').skip(1)).args(["--color", "always"]);
     let output = match run.output() {
         Ok(output) => output,
         Err(error) => {

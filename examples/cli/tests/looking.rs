@@ -37,12 +37,13 @@ fn snapshots_are_listed_and_chosen() {
         let run = setup.run(["snapshots", "--json"].iter().chain(options)).expect(0);
         run.json().iter().map(|snapshot| snapshot["id"].as_str().unwrap().to_owned()).collect()
     };
+    let (only_first, only_second) = (vec![first.clone()], vec![second.clone()]);
     assert_eq!(chosen(&[]), [first.clone(), second.clone()]);
-    assert_eq!(chosen(&["--host", "laptop"]), [first.clone()]);
-    assert_eq!(chosen(&["--tag", "weekly"]), [second.clone()]);
-    assert_eq!(chosen(&["--before", "2026-02-01"]), [first.clone()]);
-    assert_eq!(chosen(&["--after", "2026-01-31T18:30:01Z"]), [second.clone()]);
-    assert_eq!(chosen(&["--after", "1h"]), [second.clone()]);
+    assert_eq!(chosen(&["--host", "laptop"]), only_first);
+    assert_eq!(chosen(&["--tag", "weekly"]), only_second);
+    assert_eq!(chosen(&["--before", "2026-02-01"]), only_first);
+    assert_eq!(chosen(&["--after", "2026-01-31T18:30:01Z"]), only_second);
+    assert_eq!(chosen(&["--after", "1h"]), only_second);
     assert_eq!(chosen(&["--path", "source/"]).len(), 2);
     assert!(chosen(&["--path", "elsewhere"]).is_empty());
     // `latest` is the newest of those that are chosen.

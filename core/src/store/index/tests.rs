@@ -335,3 +335,17 @@ proptest! {
         prop_assert!(on_disk.folder_problem().is_none());
     }
 }
+
+#[test]
+fn an_object_under_another_name_is_refused() {
+    let setting = Setting::new();
+    let id = setting.write([1], &[]);
+    let name = ObjectName::of(Folder::Index, id);
+    let length = setting.backend().stat(&name).unwrap().length;
+    assert!(load(setting.backend(), &setting.keys, &name, length).is_ok());
+    let bytes = setting.backend().read(&name, 0..length).unwrap();
+    let other = ObjectName::of(Folder::Index, IndexId::from_bytes([9; 32]));
+    setting.backend().put(&other, &[&bytes]).unwrap();
+    let refused = load(setting.backend(), &setting.keys, &other, length).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corrupt);
+}

@@ -2,6 +2,8 @@
 
 mod compare;
 mod sample;
+#[cfg(test)]
+mod tests;
 
 use super::backup;
 use crate::app::App;
@@ -276,7 +278,7 @@ fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -
     };
     ui.say(&verdict);
     ui.say(&format!(
-        "{} of files take {} in the repository ({}), twice backed up; backup {}, restore {}.",
+        "{} of files, backed up twice, take {} ({}) in the repository. Backup {}, restore {}.",
         size(first.bytes),
         size(stored),
         percent(stored, first.bytes),
