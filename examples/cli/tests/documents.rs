@@ -68,13 +68,13 @@ fn every_exit_code_is_described() {
 
 #[test]
 fn commands_in_the_documents_are_understood() {
-    let setup = Setup::empty();
     let mut tried = 0;
     for name in ["README.md", "docs/cli.md"] {
         let text = document(name);
         let blocks = text.split("```sh\n").skip(1).map(|behind| behind.split("```").next().unwrap());
         for line in blocks.flat_map(str::lines).filter(|line| line.starts_with("strongroom ")) {
             let line = line.split(" #").next().unwrap().replace('\'', "");
+            let setup = Setup::empty();
             let mut command = setup.command();
             // Nothing is there, but the command line is read first: 2 would be wrong usage.
             command.args(line.split_whitespace().skip(1));
