@@ -137,4 +137,6 @@ impl Repository {
 }
 
 #[cfg(test)]
+mod forged;
+#[cfg(test)]
 mod tests;
