@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn order_is_depth_first() {
-        let mut paths = vec![path("a.b"), path("a/z"), path("a"), path("b"), path("a/b/c"), path("a/b"), path("")];
+        let mut paths = [path("a.b"), path("a/z"), path("a"), path("b"), path("a/b/c"), path("a/b"), path("")];
         paths.sort();
         let texts: Vec<_> = paths.iter().map(ToString::to_string).collect();
         assert_eq!(texts, ["", "a", "a/b", "a/b/c", "a/z", "a.b", "b"]);

@@ -152,6 +152,11 @@ impl Meter {
         self.stored_bytes.fetch_add(count, Ordering::Relaxed);
     }
 
+    /// For work that keeps this count itself.
+    pub(crate) fn set_stored_bytes(&self, count: u64) {
+        self.stored_bytes.fetch_max(count, Ordering::Relaxed);
+    }
+
     pub(crate) fn add_problems(&self, count: u64) {
         self.problems.fetch_add(count, Ordering::Relaxed);
     }

@@ -3,20 +3,18 @@
 mod common;
 
 use common::forest::{Forest, Sizes, is_root};
-use common::walk::{self, Kind, Node, Tree, assert_same, differences, rsync_differences, walk, without, without_holes};
-use common::{back_up, cases, create_with, noise, reopen, restore, scratch};
+use common::walk::{self, Kind, Node, Tree, differences, rsync_differences, walk, without, without_holes};
+use common::{back_up, cases, create_with, reopen, restore, scratch};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Cursor;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 use strongroom::{
-    AppEntry, Content, EntryKind, EntryPath, LocalBackend, MemoryBackend, Owner, Repository, SnapshotFilter, Source,
-    Timestamp,
+    AppEntry, EntryKind, EntryPath, LocalBackend, MemoryBackend, Owner, Repository, SnapshotFilter, Source, Timestamp,
 };
 
 /// A new repository, and a way to open it anew.

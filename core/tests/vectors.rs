@@ -90,11 +90,8 @@ fn compare(entry: &Entry, expected: &Value, place: &str) {
     assert_eq!(metadata.inode, number("inode"), "{place}");
     let pair = |value: &Value| Some((value.get(0)?.as_u64()?, value.get(1)?.as_u64()?));
     assert_eq!(metadata.hard_link.map(|link| (link.device, link.inode)), pair(&expected["hard_link"]), "{place}");
-    let xattrs: Vec<Value> = metadata
-        .xattrs
-        .iter()
-        .map(|xattr| Value::from(vec![escaped(&xattr.name), escaped(&xattr.value)]))
-        .collect();
+    let xattrs: Vec<Value> =
+        metadata.xattrs.iter().map(|xattr| Value::from(vec![escaped(&xattr.name), escaped(&xattr.value)])).collect();
     assert_eq!(xattrs, expected["xattrs"].as_array().cloned().unwrap_or_default(), "{place}");
     let holes: Vec<(u64, u64)> = entry.holes.iter().map(|hole| (hole.offset, hole.length)).collect();
     let expected_holes: Vec<_> = expected["holes"].as_array().into_iter().flatten().filter_map(pair).collect();
@@ -203,7 +200,8 @@ fn every_secret_opens_what_it_should() {
         assert_eq!(found.len(), expected["snapshots"].as_array().unwrap().len());
         let reads = matches!(repository.role(), Role::Reader | Role::Owner);
         assert!(found.iter().all(|snapshot| snapshot.body_readable == reads));
-        let listed = repository.list(&found[0].id, &EntryPath::root(), true).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let listed =
+            repository.list(&found[0].id, &EntryPath::root(), true).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         match listed {
             Ok(entries) => assert!(reads && entries.len() == 1),
             Err(error) => assert!(!reads && error.kind() == ErrorKind::Forbidden, "{error}"),
@@ -299,7 +297,8 @@ fn faulty_repositories_are_refused_as_what_they_are() {
                 let report = repository.restore(&newest.id, &RestoreOptions::to(&inside), &Context::new());
                 let report = report.unwrap_or_else(|error| panic!("{name}: {error}"));
                 assert_eq!(report.outcome, Outcome::Partial, "{name}");
-                let there: Vec<_> = std::fs::read_dir(target.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+                let there: Vec<_> =
+                    std::fs::read_dir(target.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
                 assert_eq!(there, [inside], "{name}");
             }
             other => panic!("there is no operation {other}"),

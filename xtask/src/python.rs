@@ -70,7 +70,7 @@ impl Environment {
 fn python3() -> Option<&'static str> {
     ["python3", "python"].into_iter().find(|python| {
         let mut command = Command::new(python);
-        process::exists(command.args(["-c", "import sys; sys.exit(sys.version_info < (3, 9))"]))
+        process::exists(command.args(["-c", "import sys; sys.exit(sys.version_info < (3, 11))"]))
     })
 }
 

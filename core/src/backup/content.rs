@@ -10,6 +10,7 @@ use crate::progress::Meter;
 use crate::source::EntryHandle;
 use crate::store::write::{BlobWriter, Place};
 use std::io;
+use std::ops::Range;
 
 /// Content of an entry that is on its way into the repository.
 #[derive(Debug, Clone)]
@@ -81,6 +82,8 @@ pub(crate) enum Failure {
     File(Problem),
     /// The repository's fault, or cancellation: the backup ends.
     Backup(crate::Error),
+    /// The work is to be suspended. What was read of the file is stored, and need not be sent again.
+    Suspended,
 }
 
 impl From<crate::Error> for Failure {
@@ -122,6 +125,9 @@ impl ContentReader {
                     Err(error) => return Err(Failure::File(Problem::reading(entry.path.clone(), &error))),
                 }
                 ctx.check("back up")?;
+                if !at_end && ctx.should_suspend() {
+                    return Err(self.suspend(start..end, writer));
+                }
             }
             if at_end && runs.is_empty() && start == 0 && end <= self.inline_limit {
                 let bytes = self.buffer.get(..end).unwrap_or_default();
@@ -139,10 +145,26 @@ impl ContentReader {
             if at_end {
                 return Ok((Stored::Runs(runs), total));
             }
-            meter.report(|| Some(entry.path.to_string()));
+            meter.report(|| {
+                meter.set_stored_bytes(writer.sent().map_or(0, |(_, bytes)| bytes));
+                Some(entry.path.to_string())
+            });
             self.buffer.copy_within(start..end, 0);
             end -= start;
             start = 0;
         }
+    }
+
+    /// Stores what was read so far, but for what the next bytes could still be part of.
+    fn suspend(&self, unread: Range<usize>, writer: &mut BlobWriter) -> Failure {
+        let mut rest = self.buffer.get(unread).unwrap_or_default();
+        while rest.len() >= self.chunker.max() {
+            let (chunk, behind) = rest.split_at(self.chunker.cut(rest).min(rest.len()));
+            if let Err(error) = writer.add_data(chunk) {
+                return error.into();
+            }
+            rest = behind;
+        }
+        Failure::Suspended
     }
 }

@@ -193,7 +193,10 @@ impl Backup<'_> {
             }
             SourceItem::Entry(entry, handle) => (entry, handle),
         };
-        self.meter.report(|| Some(entry.path.to_string()));
+        self.meter.report(|| {
+            self.meter.set_stored_bytes(writer.sent().map_or(0, |(_, bytes)| bytes));
+            Some(entry.path.to_string())
+        });
         let result = self.entry(entry, handle.as_mut(), writer)?;
         if let Some(problem) = handle.take_problem() {
             self.problem(problem);
@@ -261,19 +264,23 @@ impl Backup<'_> {
             return Ok(None);
         }
         let before = writer.new_bytes();
-        let (stored, length) = match self.content.store(handle, &entry, writer, self.meter, self.ctx) {
+        let result = self.content.store(handle, &entry, writer, self.meter, self.ctx);
+        self.meter.add_new_bytes(writer.new_bytes() - before);
+        let (stored, length) = match result {
             Ok(stored) => stored,
             Err(Failure::Backup(error)) => return Err(error),
+            // The loop over the source ends next.
+            Err(Failure::Suspended) => return Ok(None),
             Err(Failure::File(problem)) => {
                 self.problem(problem);
                 return Ok(None);
             }
         };
-        self.meter.add_new_bytes(writer.new_bytes() - before);
         if let Some(problem) = handle.close(&mut entry) {
             self.problem(problem);
         }
         self.fit(&mut entry, length);
+        self.meter.add_bytes(entry.size.saturating_sub(length));
         if let Some(link) = entry.metadata.hard_link {
             let Entry { size, holes, metadata, .. } = entry.clone();
             let known = LinkedContent { stored: stored.clone(), size, holes, xattrs: metadata.xattrs };

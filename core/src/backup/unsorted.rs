@@ -21,6 +21,9 @@ pub(crate) struct Unsorted {
     limit: u64,
 }
 
+/// Takes what comes out: an entry, or a problem in place of one.
+pub(crate) type Found<'a> = dyn FnMut(Result<Entry, Problem>, &mut BlobWriter) -> Result<()> + 'a;
+
 /// What an entry costs in memory beside its variable parts.
 const FIXED: usize = 400;
 const MAX_WAITING: usize = 4096;
@@ -71,11 +74,7 @@ impl Unsorted {
 
     /// Calls `found` for everything in order: entries, folders that were missing, and problems in place of what
     /// cannot be stored.
-    pub(crate) fn finish(
-        mut self,
-        writer: &mut BlobWriter,
-        found: &mut dyn FnMut(Result<Entry, Problem>, &mut BlobWriter) -> Result<()>,
-    ) -> Result<()> {
+    pub(crate) fn finish(mut self, writer: &mut BlobWriter, found: &mut Found<'_>) -> Result<()> {
         self.settle(writer)?;
         if !self.links.is_empty() {
             self.entries.values().for_each(|entry| self.links.learn(entry));

@@ -20,8 +20,9 @@ use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Bytes read in one go, unless the budget asks for less.
-const PIECE: u64 = 4 * 1024 * 1024;
+/// Bytes read in one go, unless the budget asks for less: what stays in a core's cache while it is hashed. With 4 MiB a
+/// gibibyte took 0.50 s of processor time, with 1 MiB 0.41.
+const PIECE: u64 = 1024 * 1024;
 const LEAST_PIECE: u64 = 256 * 1024;
 
 /// What reading packs brought to light.

@@ -169,7 +169,7 @@ fn read_index(
         ctx.check_or_suspended("check the index")?;
         let name = ObjectName::of(Folder::Index, listed.id);
         let object = index::load(store.backend(), store.keys(), &name, listed.length);
-        match object.and_then(|object| Ok(Summary::of(listed.id, object))) {
+        match object.map(|object| Summary::of(listed.id, object)) {
             Err(error) if !is_of_the_object(&error) => Err(error),
             result => Ok((listed.id, result)),
         }

@@ -70,6 +70,9 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
+/// A buffer of secret bytes that is wiped when dropped.
+pub(crate) type SecretBytes = Zeroizing<Vec<u8>>;
+
 /// Bytes that are the same in every run, so that the test vectors can be made again.
 #[cfg(test)]
 pub(crate) mod testing {
@@ -87,6 +90,3 @@ pub(crate) mod testing {
         repeated.as_mut().map(|reader| reader.fill(bytes)).is_some()
     }
 }
-
-/// A buffer of secret bytes that is wiped when dropped.
-pub(crate) type SecretBytes = Zeroizing<Vec<u8>>;

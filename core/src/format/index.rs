@@ -105,6 +105,7 @@ mod tests {
                 packs: vec![IndexedPack { id: PackId::from_bytes([4; 32]), length, contents }],
             };
             let mut bytes = index.seal(&repository, 1, &key).unwrap();
+            prop_assert_eq!(padme(bytes.len() as u64), bytes.len() as u64);
             prop_assert_eq!(IndexObject::open(&bytes, &repository, &key).unwrap(), index);
             prop_assert!(IndexObject::open(&bytes, &RepositoryId::from_bytes([9; 16]), &key).is_err());
             let at = flip.index(bytes.len());

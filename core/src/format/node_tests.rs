@@ -167,3 +167,40 @@ fn a_leaf_says_what_is_wrong_with_it() {
     bytes[0] = 9;
     assert_eq!(Node::decode(&bytes).unwrap_err().kind(), crate::ErrorKind::Unsupported);
 }
+
+#[test]
+fn nodes_of_more_elements_than_any_has_are_refused_before_they_are_decoded() {
+    let many = MAX_ELEMENTS as u64 + 1;
+    let with_count = |before: &[u8], each: usize| {
+        let mut bytes = before.to_vec();
+        put_varint(&mut bytes, many);
+        bytes.resize(bytes.len() + (MAX_ELEMENTS + 1) * each, 0);
+        bytes
+    };
+    let said = |error: Error| error.detail_text().unwrap_or_default().to_owned();
+    for (before, each) in [(&[LEAF, 0][..], 32), (&[LEAF, 0, 0], 4), (&[LEAF, 0, 0, 0], 7), (&[INNER, 1], 37)] {
+        assert!(said(Node::decode(&with_count(before, each)).unwrap_err()).contains("more elements"), "{before:?}");
+    }
+    for (before, each) in [(&[RUN_LIST, 1][..], 32), (&[RUN_LIST, 1, 0], 4), (&[RUN_LIST, 2], 33)] {
+        assert!(said(RunList::decode(&with_count(before, each)).unwrap_err()).contains("more elements"), "{before:?}");
+    }
+    assert!(RunList::decode(&vec![RUN_LIST; MAX_NODE + 1]).is_err());
+}
+
+#[test]
+fn a_file_of_too_many_holes_is_neither_written_nor_read() {
+    let holes = |count: u64| -> Vec<Hole> { (0..count).map(|n| Hole { offset: 2 * n, length: 1 }).collect() };
+    let entry = |count: u64| Entry {
+        path: EntryPath::parse("file").unwrap(),
+        kind: EntryKind::File,
+        metadata: Metadata::default(),
+        size: 2 * count,
+        content: Content::Inline(vec![1; usize::try_from(count).unwrap()]),
+        holes: holes(count),
+    };
+    let most = MAX_HOLES as u64;
+    assert_eq!(fault(&entry(most)), None);
+    assert!(fault(&entry(most + 1)).is_some());
+    assert!(Node::decode(&encode_leaf(&[entry(most)]).unwrap().0).is_ok());
+    assert!(Node::decode(&encode_leaf(&[entry(most + 1)]).unwrap().0).is_err());
+}

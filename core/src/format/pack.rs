@@ -438,6 +438,9 @@ pub(crate) mod tests {
             let (mut footer, trailer) = seal_footer(keys, b"header", &contents, &references, 77).unwrap();
             prop_assert_eq!((footer.len() + trailer.len()) as u64, footer_length(&contents, &references));
             prop_assert_eq!(trailer.len(), TRAILER);
+            let mut encoded = Vec::new();
+            contents.encode(&mut encoded);
+            prop_assert!(encoded.len() as u64 <= contents_length(&contents));
             prop_assert_eq!(open_trailer(keys, b"header", &trailer).unwrap(), (footer.len() as u64, 77));
             let opened = open_footer(keys, b"header", &footer).unwrap();
             prop_assert_eq!(opened, (contents, references));

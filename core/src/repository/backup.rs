@@ -8,13 +8,13 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::lease::LeasePurpose;
 use crate::format::snapshot::{SnapshotBody, SnapshotCounts, SnapshotOutcome};
-use crate::id::{LineageId, SessionId, SnapshotId};
+use crate::id::{BlobId, LineageId, SessionId, SnapshotId};
 use crate::problem::Problem;
 use crate::progress::{Meter, Phase};
 use crate::report::Outcome;
 use crate::source::{EntrySource, Source};
-use crate::store::clock;
 use crate::store::checkpoints::{self, NewCheckpoint};
+use crate::store::clock;
 use crate::store::devices::DeviceList;
 use crate::store::filter::SnapshotFilter;
 use crate::store::local_tree::LocalTrees;
@@ -85,6 +85,8 @@ impl BackupReport {
 struct Start {
     parent: Option<Snapshot>,
     work: backup::Start,
+    /// Roots of the trees it goes on from.
+    roots: Vec<BlobId>,
     local: Option<LocalTrees>,
 }
 
@@ -145,6 +147,7 @@ impl Repository {
         });
         session.end();
         let mut report = finished?;
+        meter.set_stored_bytes(report.stored_bytes);
         report.duration = meter.elapsed();
         meter.finish();
         Ok(report)
@@ -167,10 +170,16 @@ impl Repository {
             Parent::Snapshot(id) => Some(snapshots.load(&id)?),
             Parent::Newest => snapshots.latest(&SnapshotFilter::all().lineage(*lineage))?.0,
         };
-        let checkpoint = checkpoints::latest(backend, keys, devices, lineage, start.parent.as_ref())?.checkpoint;
-        let checkpoint = checkpoint.map(|(checkpoint, _)| (checkpoint.root, checkpoint.time));
+        let found = checkpoints::latest(backend, keys, devices, lineage, start.parent.as_ref())?;
+        // The newest may have had the shortest time, and reach less far than one before.
+        let largest = found.largest.filter(|largest| {
+            found.checkpoint.as_ref().is_some_and(|(newest, _)| newest.counts.entries < largest.counts.entries)
+        });
+        let checkpoints = found.checkpoint.map(|(checkpoint, _)| checkpoint).into_iter().chain(largest);
+        let checkpoints = checkpoints.map(|checkpoint| (checkpoint.root, checkpoint.time));
         let parent = start.parent.as_ref().map(|parent| (parent.root, parent.time));
-        for (root, began) in checkpoint.into_iter().chain(parent) {
+        for (root, began) in checkpoints.chain(parent) {
+            start.roots.push(root);
             let tree = match &start.local {
                 _ if keys.can_read() => Some(BaseTree::Stored(root)),
                 Some(local) => local.entries(&root).ok().flatten().map(BaseTree::Local),
@@ -206,9 +215,9 @@ impl Repository {
         };
         let parent = start.parent.as_ref();
         if let Some(local) = &start.local {
-            // After a suspension both the new tree and the parent's have entries to go on from.
-            let parent = parent.filter(|_| !done.finished).map(|parent| parent.root);
-            local.keep_only(&parent.into_iter().chain([done.root]).collect::<Vec<_>>());
+            // After a suspension both the new tree and those before it have entries to go on from.
+            let before = start.roots.iter().filter(|_| !done.finished).copied();
+            local.keep_only(&before.chain([done.root]).collect::<Vec<_>>());
         }
         let mut report = BackupReport {
             outcome: if problem_count == 0 { Outcome::Complete } else { Outcome::Partial },

@@ -57,7 +57,7 @@ impl Repository {
     /// # Errors
     /// Those of the storage.
     pub fn keys(&self) -> Result<Vec<SlotInfo>> {
-        list_slots(self.store.backend(), self.store.keys())
+        list_slots(self.store.backend(), &self.store.keys_with_slot())
     }
 
     /// Adds a key. Only owners may.
@@ -84,7 +84,7 @@ impl Repository {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for that one, [`NotFound`](crate::ErrorKind::NotFound),
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) where the storage deletes nothing.
     pub fn remove_key(&self, slot: &SlotId) -> Result<()> {
-        remove_slot(self.store.backend(), self.store.keys(), slot)
+        remove_slot(self.store.backend(), &self.store.keys_with_slot(), slot)
     }
 
     /// Replaces the passphrase that opened this repository by another. Nothing that is stored is encrypted anew.
@@ -92,7 +92,9 @@ impl Repository {
     /// # Errors
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) when it was not opened with a passphrase.
     pub fn change_passphrase(&self, new: &Secret, cost: Cost) -> Result<PassphraseChange> {
-        change_passphrase(self.store.backend(), self.store.keys(), new, cost).map(|(_, change)| change)
+        let (_, change) = change_passphrase(self.store.backend(), &self.store.keys_with_slot(), new, cost)?;
+        self.store.set_slot(change.slot);
+        Ok(change)
     }
 
     /// The devices on the owner-signed list.
@@ -117,6 +119,6 @@ impl Repository {
     /// # Errors
     /// [`Forbidden`](crate::ErrorKind::Forbidden), [`NotFound`](crate::ErrorKind::NotFound).
     pub fn revoke_device(&self, device: &DeviceId) -> Result<Revocation> {
-        revoke_device(self.store.backend(), self.store.keys(), device)
+        revoke_device(self.store.backend(), &self.store.keys_with_slot(), device)
     }
 }

@@ -7,9 +7,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::entry::{Entry, EntryKind};
 use crate::id::SnapshotId;
 use crate::path::EntryPath;
+use crate::store::clock;
 use crate::store::filter::SnapshotFilter;
 use crate::store::marks::{self, NewMark};
-use crate::store::clock;
 use crate::store::snapshots::Snapshot;
 use crate::tree::{self, Change, lookup};
 
@@ -183,7 +183,7 @@ impl Repository {
                     if Changes::between(&before, &after).is_empty() {
                         return Ok(());
                     }
-                    Difference::Changed { before: Box::new(before), after: Box::new(after) }
+                    Difference::Changed { before, after }
                 }
             };
             found(difference)

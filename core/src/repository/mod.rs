@@ -109,7 +109,9 @@ impl Repository {
         Timestamp::new(self.store.config().created, 0)
     }
 
+    /// What every operation begins with: the devices that may sign, of the repository that was opened.
     fn devices_list(&self) -> Result<DeviceList> {
+        self.store.check_present()?;
         let devices = DeviceList::load(self.store.backend(), self.store.keys())?;
         self.store.check_pins(&devices)?;
         Ok(devices)

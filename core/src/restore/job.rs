@@ -165,6 +165,20 @@ pub(super) struct Gate {
     limit: usize,
 }
 
+/// Lets one task through a [`Gate`].
+pub(super) struct Pass<'a> {
+    gate: &'a Gate,
+}
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut running) = self.gate.running.lock() {
+            *running = running.saturating_sub(1);
+        }
+        self.gate.left.notify_all();
+    }
+}
+
 /// How long the producer sleeps at most before it looks again for a task to help with.
 const NAP: Duration = Duration::from_millis(5);
 
@@ -177,19 +191,14 @@ impl Gate {
         self.limit
     }
 
-    /// Waits until a further task may begin, and helps meanwhile. Called on a thread of the pool.
-    pub(super) fn enter(&self) {
+    /// Waits until a further task may begin, and helps meanwhile. Called on a thread of the pool. The task counts as
+    /// long as its pass is kept, so that one that panics, in a backend of the app's, is not waited for.
+    pub(super) fn enter(&self) -> Pass<'_> {
         self.wait_below(self.limit);
         if let Ok(mut running) = self.running.lock() {
             *running += 1;
         }
-    }
-
-    pub(super) fn leave(&self) {
-        if let Ok(mut running) = self.running.lock() {
-            *running = running.saturating_sub(1);
-        }
-        self.left.notify_all();
+        Pass { gate: self }
     }
 
     /// Waits until all tasks are done.

@@ -100,15 +100,15 @@ struct Share {
 }
 
 fn spawn<'s>(job: &'s Job<'s>, scope: &ScopeFifo<'s>, large: &Arc<Large>, share: Share) {
-    job.gate.enter();
+    let pass = job.gate.enter();
     let large = Arc::clone(large);
     large.users.fetch_add(1, Ordering::AcqRel);
     scope.spawn_fifo(move |_| {
+        let _pass = pass;
         if let Err(failure) = large.write(job, &share) {
             large.fail(job, failure);
         }
         large.leave(job);
-        job.gate.leave();
     });
 }
 

@@ -13,7 +13,7 @@ use crate::progress::{Meter, Phase};
 use crate::report::{Outcome, ProblemLog};
 use crate::store::blobs::{NodeStore, SegmentStore};
 use crate::tree::Cursor;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 use tar::{EntryType, Header};
 
@@ -200,9 +200,19 @@ impl Stream<'_> {
         Ok(true)
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<()> {
-        self.out.write_all(bytes).map_err(|error| Error::io(error, "write a tar stream"))?;
+    fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
+        let operation = "write a tar stream";
         self.report.bytes_written += bytes.len() as u64;
+        while !bytes.is_empty() {
+            // Whoever reads the other end may take long for every piece.
+            self.ctx.check(operation)?;
+            match self.out.write(bytes) {
+                Ok(0) => return Err(Error::io(io::ErrorKind::WriteZero.into(), operation)),
+                Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(error, operation)),
+            }
+        }
         Ok(())
     }
 

@@ -442,10 +442,10 @@ impl<'s, 'c> Walk<'s, 'c> {
             return;
         }
         let job = self.job;
-        job.gate.enter();
+        let pass = job.gate.enter();
         self.scope.spawn_fifo(move |_| {
+            let _pass = pass;
             batch.run(job);
-            job.gate.leave();
         });
     }
 

@@ -26,10 +26,10 @@ pub(crate) mod write;
 use crate::backend::{Backend, ObjectName};
 use crate::crypto::SecretKey;
 use crate::crypto::hash::IdHasher;
-use crate::error::{Result, corrupt, internal};
+use crate::error::{Error, ErrorKind, Result, corrupt, internal};
 use crate::format::config::Config;
 use crate::format::entry::Timestamp;
-use crate::id::SessionId;
+use crate::id::{SessionId, SlotId};
 use index::Index;
 use keys::Keys;
 use std::collections::HashMap;
@@ -42,6 +42,8 @@ use std::time::SystemTime;
 pub(crate) struct Store {
     backend: Arc<dyn Backend>,
     keys: Keys,
+    /// The slot that holds these keys now, once the passphrase was changed.
+    slot: Mutex<Option<SlotId>>,
     config: Config,
     hasher: Option<IdHasher>,
     index: Index,
@@ -62,7 +64,8 @@ impl Store {
         let state_folder = state_folder.map(|folder| folder.join(keys.repository.to_string()));
         let index =
             state_folder.as_ref().map_or_else(Index::default, |folder| Index::with_folder(folder.join("index")));
-        Store { backend, keys, config, hasher, index, session_keys: Mutex::default(), state_folder }
+        let (slot, session_keys) = Default::default();
+        Store { backend, keys, slot, config, hasher, index, session_keys, state_folder }
     }
 
     /// Where local state of this repository is kept, if anywhere.
@@ -78,8 +81,31 @@ impl Store {
         &self.keys
     }
 
+    /// The keys, with the slot that holds them now.
+    pub(crate) fn keys_with_slot(&self) -> Keys {
+        let moved = self.slot.lock().ok().and_then(|slot| *slot);
+        moved.map_or_else(|| self.keys.clone(), |slot| self.keys.with_slot(slot))
+    }
+
+    /// From now on this slot holds the keys.
+    pub(crate) fn set_slot(&self, new: SlotId) {
+        if let Ok(mut slot) = self.slot.lock() {
+            *slot = Some(new);
+        }
+    }
+
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Whether what was opened is still there: a disk may have been taken away, and the folder it was mounted on,
+    /// or another disk, be in its place.
+    pub(crate) fn check_present(&self) -> Result<()> {
+        if keys::read_config(self.backend())? == self.config {
+            return Ok(());
+        }
+        let detail = "it is not the repository that was opened: another one is in its place";
+        Err(Error::new(ErrorKind::Untrusted, "use the repository").object(ObjectName::config()).detail(detail))
     }
 
     pub(crate) fn index(&self) -> &Index {
@@ -132,7 +158,6 @@ pub(crate) fn now() -> i64 {
 mod tests {
     use super::*;
     use crate::backend::MemoryBackend;
-    use crate::error::ErrorKind;
 
     #[test]
     fn objects_above_the_cap_are_not_read() {

@@ -83,6 +83,7 @@ impl StoreReader {
         let places = self.store.index().segment(id)?;
         let mut first_error = None;
         for place in &places {
+            self.ctx.check("read a segment")?;
             self.throttle.pay(u64::from(place.header.stored_length), &self.ctx, "read a segment")?;
             match self.store.open_segment(place) {
                 Ok(segment) => return Ok(segment),

@@ -1,8 +1,8 @@
 //! A session at work: its lease, renewed as long as the work goes on.
 
-use super::{Store, clock};
 use super::devices::DeviceList;
 use super::leases::{self, HeldLease};
+use super::{Store, clock};
 use crate::error::{Result, internal};
 use crate::format::lease::LeasePurpose;
 use crate::id::SessionId;
@@ -75,6 +75,9 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.end();
+        // A backend that panicked may do so again, which would end the process. The lease runs out by itself.
+        if !std::thread::panicking() {
+            self.end();
+        }
     }
 }

@@ -179,18 +179,12 @@ impl Shared {
                 state.busy = true;
                 drop(state);
                 let length = pack.length();
-                let result = self.store_pack(pack);
-                if let Ok(mut state) = self.lock() {
-                    state.held = state.held.saturating_sub(length);
-                }
-                self.finish(result);
+                let result = caught(|| self.store_pack(pack));
+                self.finish(result, |state| state.held = state.held.saturating_sub(length));
             } else if state.publish {
                 drop(state);
-                let result = self.publish();
-                if let Ok(mut state) = self.lock() {
-                    state.publish = false;
-                }
-                self.finish(result);
+                let result = caught(|| self.publish());
+                self.finish(result, |state| state.publish = false);
             } else if state.closed {
                 break;
             } else {
@@ -201,8 +195,10 @@ impl Shared {
         }
     }
 
-    fn finish(&self, result: Result<()>) {
+    /// Notes in one step what was done and how it ended: whoever sees that it is done must see an error, too.
+    fn finish(&self, result: Result<()>, done: impl FnOnce(&mut State)) {
         if let Ok(mut state) = self.lock() {
+            done(&mut state);
             state.busy = false;
             if let Err(error) = result {
                 state.error = Some(error);
@@ -260,4 +256,10 @@ impl Shared {
         let id = super::index::write(self.store.backend(), self.store.keys(), &object)?;
         self.store.index().add(id, &object.packs)
     }
+}
+
+/// Calls into a backend. One that panics must not leave those waiting who wait for this thread.
+fn caught(call: impl FnOnce() -> Result<()>) -> Result<()> {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call));
+    result.unwrap_or_else(|_| Err(internal("store a pack", "the storage backend panicked")))
 }

@@ -14,8 +14,8 @@ pub(crate) enum Change {
     Removed(Entry),
     /// Both have it, and anything about it differs.
     Changed {
-        before: Entry,
-        after: Entry,
+        before: Box<Entry>,
+        after: Box<Entry>,
     },
 }
 
@@ -124,7 +124,9 @@ pub(crate) fn diff(
                 let x = if order.is_le() { left.take() } else { None };
                 let y = if order.is_ge() { right.take() } else { None };
                 match (x, y) {
-                    (Some(before), Some(after)) if before != after => found(Change::Changed { before, after })?,
+                    (Some(before), Some(after)) if before != after => {
+                        found(Change::Changed { before: Box::new(before), after: Box::new(after) })?
+                    }
                     (Some(before), None) => found(Change::Removed(before))?,
                     (None, Some(after)) => found(Change::Added(after))?,
                     _ => {}
@@ -211,7 +213,7 @@ mod tests {
             let paths: std::collections::BTreeSet<_> = left.keys().chain(right.keys()).collect();
             for path in paths {
                 match (left.get(path).cloned(), right.get(path).cloned()) {
-                    (Some(before), Some(after)) if before != after => expected.push(Change::Changed { before, after }),
+                    (Some(before), Some(after)) if before != after => expected.push(Change::Changed { before: Box::new(before), after: Box::new(after) }),
                     (Some(before), None) => expected.push(Change::Removed(before)),
                     (None, Some(after)) => expected.push(Change::Added(after)),
                     _ => {}

@@ -167,8 +167,15 @@ fn config() -> Vec<Case> {
     assert_eq!(signed(map()), sound);
     let mut cases = Cases::default();
     cases.sound("the defaults", &sound);
-    let small =
-        Sizes { chunk_min: 1024, chunk_avg: 1026, chunk_max: 1028, segment: 65_536, pack: 1 << 20, node: 4096, inline: 0 };
+    let small = Sizes {
+        chunk_min: 1024,
+        chunk_avg: 1026,
+        chunk_max: 1028,
+        segment: 65_536,
+        pack: 1 << 20,
+        node: 4096,
+        inline: 0,
+    };
     cases.sound("the least sizes", &Config { sizes: small, ..whole.clone() }.encode(&owner).unwrap());
     cases.sound("made before 1970", &Config { created: -1, ..whole }.encode(&owner).unwrap());
     cases.headers(&sound);
@@ -320,8 +327,7 @@ fn key_slot(code: &RecoveryCode) -> Vec<Case> {
         ("too many passes", Cost { passes: 33, ..Cost::FLOOR }),
         ("too many lanes", Cost { lanes: 17, ..Cost::FLOOR }),
     ] {
-        let costs =
-            MapWriter::new().bytes(1, &salt).put(2, cost.memory_kib).put(3, cost.passes).put(4, cost.lanes);
+        let costs = MapWriter::new().bytes(1, &salt).put(2, cost.memory_kib).put(3, cost.passes).put(4, cost.lanes);
         cases.bad(name, Unsupported, body(map().put(5, 1).put(6, parameters(costs))));
     }
     let told = head(method, Role::Maintainer);
@@ -341,7 +347,8 @@ fn key_slot(code: &RecoveryCode) -> Vec<Case> {
 
     let (name, value, method, key) = &methods[2];
     let mut cases = Cases::with(json!({"secret": {"method": name, "value": value}}));
-    let strange = Slot::seal(head(method, Role::Reader), key, &owner_bundle(Role::Reader), nonce, Some(&signing(STRANGER)));
+    let strange =
+        Slot::seal(head(method, Role::Reader), key, &owner_bundle(Role::Reader), nonce, Some(&signing(STRANGER)));
     cases.bad("device: signed by somebody else", Untrusted, strange.unwrap().encode().unwrap());
     let sealed = MapWriter::new().bytes(0, device.id().as_bytes()).bytes(1, &[0; 1168]);
     cases.bad("device: not signed", Corrupt, body(map().put(5, 3).put(6, parameters(sealed))));
@@ -435,9 +442,8 @@ fn devices() -> Vec<Case> {
     });
     let verifying = signing(WRITER).verifying_key().to_bytes();
     let id = device_id(&signing(WRITER).verifying_key(), None);
-    let device = || {
-        MapWriter::new().bytes(0, id.as_bytes()).put(1, "writer").put(2, 1).bytes(3, &verifying).put(5, TIME)
-    };
+    let device =
+        || MapWriter::new().bytes(0, id.as_bytes()).put(1, "writer").put(2, 1).bytes(3, &verifying).put(5, TIME);
     let map = |devices: Vec<MapWriter>| {
         let devices = devices.into_iter().map(MapWriter::into_value);
         MapWriter::new().put(0, 1).bytes(1, REPOSITORY.as_bytes()).put(2, 5).list(3, devices)
@@ -508,7 +514,10 @@ fn codes(code: &RecoveryCode) -> Vec<Case> {
     cases.sound("as it is written", text.as_bytes());
     cases.sound("in lower case, without dashes", plain.to_lowercase().as_bytes());
     let typed = plain.replace('0', "o").replace('1', "l");
-    cases.sound("with letters for digits, spaces and other dashes", format!(" {}\u{2013} {}\n", &typed[..7], &typed[7..]).as_bytes());
+    cases.sound(
+        "with letters for digits, spaces and other dashes",
+        format!(" {}\u{2013} {}\n", &typed[..7], &typed[7..]).as_bytes(),
+    );
     cases.bad("too short", InvalidArgument, cut(plain.as_bytes()));
     cases.bad("too long", InvalidArgument, format!("{plain}0").into_bytes());
     cases.bad("a letter that no code has", InvalidArgument, format!("U{}", &plain[1..]).into_bytes());
@@ -671,11 +680,19 @@ fn pack(world: &World) -> Vec<Case> {
     cases.headers(&sound);
     cases.bad("cut off", Corrupt, cut(&sound));
     cases.bad("a byte behind it", Corrupt, longer(&sound));
-    cases.bad("a bit of the epoch flipped", Corrupt, flip(&sound, 9).tap(|bytes| bytes[8..12].copy_from_slice(&[1, 0, 0, 0])));
+    cases.bad(
+        "a bit of the epoch flipped",
+        Corrupt,
+        flip(&sound, 9).tap(|bytes| bytes[8..12].copy_from_slice(&[1, 0, 0, 0])),
+    );
     cases.bad("a reserved byte that is not zero", Unsupported, flip(&sound, 14));
     cases.bad("another repository", Corrupt, flip(&sound, 20));
     cases.bad("too many session keys", Corrupt, sound.clone().tap(|bytes| bytes[12..14].copy_from_slice(&[1, 4])));
-    cases.bad("more session keys than bytes", Corrupt, sound.clone().tap(|bytes| bytes[12..14].copy_from_slice(&[0, 4])));
+    cases.bad(
+        "more session keys than bytes",
+        Corrupt,
+        sound.clone().tap(|bytes| bytes[12..14].copy_from_slice(&[0, 4])),
+    );
     cases.bad("a bit of a session key flipped", Corrupt, flip(&sound, 700));
     cases.bad("a bit of the footer flipped", Corrupt, flip(&sound, sound.len() - 60));
     cases.bad("a bit of the trailer flipped", Corrupt, flip_last(&sound));
@@ -685,7 +702,11 @@ fn pack(world: &World) -> Vec<Case> {
         usual(&contents)
     };
     cases.bad("segments that begin elsewhere", Corrupt, contents(|contents| contents.start += 1));
-    cases.bad("a gap behind the segments", Corrupt, contents(|contents| contents.segments[2].header.stored_length -= 1));
+    cases.bad(
+        "a gap behind the segments",
+        Corrupt,
+        contents(|contents| contents.segments[2].header.stored_length -= 1),
+    );
     cases.bad("a segment that is longer than any may be", Corrupt, {
         contents(|contents| contents.segments[0].header.raw_length = (40 << 20) + 1)
     });
@@ -1031,12 +1052,7 @@ fn counts() -> SnapshotCounts {
 }
 
 fn snapshot(world: &World) -> Vec<Case> {
-    let made = Made {
-        kind: Kind::Snapshot,
-        context: SnapshotEnvelope::CONTEXT,
-        world,
-        purpose: Purpose::Envelope,
-    };
+    let made = Made { kind: Kind::Snapshot, context: SnapshotEnvelope::CONTEXT, world, purpose: Purpose::Envelope };
     let readers = world.epoch(2).data_private.as_ref().unwrap().public_key().unwrap();
     let whole = |device| SnapshotEnvelope {
         root: BlobId::from_bytes([0xa1; 32]),
@@ -1064,7 +1080,13 @@ fn snapshot(world: &World) -> Vec<Case> {
         envelope
     };
     let full = with_body(id_of(WRITER), &body);
-    let sound = crate::format::sealed::seal(&full, &REPOSITORY, 2, world.epoch(2).sealing(Purpose::Envelope), Some(&signing(WRITER)));
+    let sound = crate::format::sealed::seal(
+        &full,
+        &REPOSITORY,
+        2,
+        world.epoch(2).sealing(Purpose::Envelope),
+        Some(&signing(WRITER)),
+    );
     let sound = sound.unwrap();
     let mut cases = Cases::default();
     cases.sound("a snapshot", &sound);

@@ -46,8 +46,12 @@ impl World {
     pub(super) fn new(told: &Value) -> Self {
         let repository = RepositoryId::from_bytes(array(&told["repository"]));
         let root = SecretKey::from_bytes(array(&told["root"]));
-        let epochs: Vec<u32> =
-            told["epochs"].as_array().unwrap().iter().map(|epoch| epoch.as_u64().unwrap().try_into().unwrap()).collect();
+        let epochs: Vec<u32> = told["epochs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|epoch| epoch.as_u64().unwrap().try_into().unwrap())
+            .collect();
         let bundle = Bundle::derive(&root, repository, Role::Owner, &epochs, None).unwrap();
         let keys = Keys::new(bundle, None, None);
         let backend = MemoryBackend::new();
@@ -153,9 +157,8 @@ fn key_slot(world: &World, bytes: &[u8], secret: &Value) -> Result<Value> {
 
 fn show_bundle(bundle: &Bundle) -> Value {
     let secret = |key: &Option<SecretKey>| show::optional_hex(key.as_ref().map(|key| key.expose().as_slice()));
-    let private = |key: &Option<kem::PrivateKey>| {
-        show::optional_hex(key.as_ref().map(|key| key.seed().expose().as_slice()))
-    };
+    let private =
+        |key: &Option<kem::PrivateKey>| show::optional_hex(key.as_ref().map(|key| key.seed().expose().as_slice()));
     let epochs: Vec<Value> = bundle
         .epochs()
         .iter()
@@ -204,12 +207,8 @@ fn pack(world: &World, bytes: &[u8]) -> Result<Value> {
     let backend = MemoryBackend::new();
     let id = PackId::from_bytes(hash::name(bytes));
     backend.put(&ObjectName::of(Folder::Packs, id), &[bytes])?;
-    let config = Config {
-        repository: world.repository,
-        created: 0,
-        sizes: Sizes::default(),
-        owner: world.keys.owner_public(),
-    };
+    let config =
+        Config { repository: world.repository, created: 0, sizes: Sizes::default(), owner: world.keys.owner_public() };
     let store = Store::new(Arc::new(backend), config, world.keys.clone(), None);
     let (header, contents, references) = packs::read_contents(&store, &id, bytes.len() as u64)?;
     let sessions: Vec<Value> = header
@@ -251,9 +250,7 @@ fn segment(world: &World, bytes: &[u8], input: &Value) -> Result<Value> {
 fn index(world: &World, bytes: &[u8]) -> Result<Value> {
     let epoch = world.keys.epoch(IndexObject::epoch(bytes)?)?;
     let object = IndexObject::open(bytes, &world.repository, &epoch.index_object)?;
-    let pack = |pack: &crate::format::pack::IndexedPack| {
-        json!({"id": pack.id.to_string(), "length": pack.length, "segments": show::contents(&pack.contents)})
-    };
+    let pack = |pack: &crate::format::pack::IndexedPack| json!({"id": pack.id.to_string(), "length": pack.length, "segments": show::contents(&pack.contents)});
     Ok(json!({
         "supersedes": object.supersedes.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "packs": object.packs.iter().map(pack).collect::<Vec<_>>(),
@@ -263,8 +260,7 @@ fn index(world: &World, bytes: &[u8]) -> Result<Value> {
 fn snapshot(world: &World, bytes: &[u8]) -> Result<Value> {
     let (envelope, epoch) = world.envelope::<SnapshotEnvelope>(bytes, Purpose::Envelope)?;
     let body = envelope.open_body(&world.repository, epoch.data_private.as_ref().unwrap())?;
-    let metadata: Vec<Value> =
-        body.metadata.iter().map(|(name, value)| json!([name, show::escaped(value)])).collect();
+    let metadata: Vec<Value> = body.metadata.iter().map(|(name, value)| json!([name, show::escaped(value)])).collect();
     Ok(json!({
         "root": envelope.root.to_string(),
         "time": show::time(envelope.time),

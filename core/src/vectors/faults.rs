@@ -142,7 +142,12 @@ fn opening(faults: &mut Faults, sample: &Sample, other: &Sample) {
     open("a key slot under another name", misplaced, Some(&foreign_name), Corrupt);
     let mut damaged = slot.clone();
     *damaged.last_mut().unwrap() ^= 1;
-    open("a key slot with a bit of its seal flipped", Change::default().put(&slot_name, &damaged), Some(&slot_name), Corrupt);
+    open(
+        "a key slot with a bit of its seal flipped",
+        Change::default().put(&slot_name, &damaged),
+        Some(&slot_name),
+        Corrupt,
+    );
     let fault = faults.add("another passphrase", base, Change::default(), "open", None, Some(WrongKey));
     fault["secret"]["value"] = "another".into();
     let fill = Change { fill: json!({"folder": "devices", "count": 1025}), ..Change::default() };
@@ -155,7 +160,14 @@ fn opening(faults: &mut Faults, sample: &Sample, other: &Sample) {
     };
     let map = || MapWriter::new().put(0, 1).bytes(1, config.repository.as_bytes()).put(2, 9).list(3, []);
     let (change, object) = list(map().put(4, 1));
-    faults.add("a device list of the owner's that cannot be read", base, change, "snapshots", Some(&object), Some(Unsupported));
+    faults.add(
+        "a device list of the owner's that cannot be read",
+        base,
+        change,
+        "snapshots",
+        Some(&object),
+        Some(Unsupported),
+    );
     let (change, _) = list(map());
     faults.add("a later device list of the owner's", base, change, "snapshots", None, None);
     let (change, _) = list(map().bytes(1, &[1; 16]));
@@ -271,7 +283,14 @@ fn reading(faults: &mut Faults, sample: &Sample) {
     let cut = Change::default().put(&pack_name, &pack[..1230]);
     faults.add("a pack that is cut off", base, cut, "read", None, Some(Corrupt));
     let object = Some(&pack_name);
-    faults.add("a pack with a bit of its trailer flipped", base, flipped(pack.len() - 1), "check", object, Some(Corrupt));
+    faults.add(
+        "a pack with a bit of its trailer flipped",
+        base,
+        flipped(pack.len() - 1),
+        "check",
+        object,
+        Some(Corrupt),
+    );
     let (index_name, index) = only(&owned, Folder::Index);
     let other = ObjectName::of(Folder::Index, "00".repeat(32));
     let change = Change::default().put(&other, &index);
@@ -353,9 +372,10 @@ fn with_content(path: &str, size: u64, content: Content) -> Item {
 fn trees(faults: &mut Faults, sample: &Sample) {
     use repositories::{directory, file, item};
     let hasher = IdHasher::new(keys_of(sample).1.id_key().unwrap());
-    let mut add = |name: &str, operation: &str, error: Option<ErrorKind>, make: &(dyn Fn(&mut BlobWriter) -> BlobId + Sync)| {
-        faults.add(name, "minimal", hostile(sample, make), operation, None, error);
-    };
+    let mut add =
+        |name: &str, operation: &str, error: Option<ErrorKind>, make: &(dyn Fn(&mut BlobWriter) -> BlobId + Sync)| {
+            faults.add(name, "minimal", hostile(sample, make), operation, None, error);
+        };
     let empty = |path: &str| file(path, "");
     add("a tree made by hand", "read", None, &|writer| leaf(writer, &[directory(""), empty("a")]));
     // A folder of that name, byte by byte.
@@ -434,7 +454,10 @@ fn trees(faults: &mut Faults, sample: &Sample) {
         hasher.blob(&[1, 0, 0, 0, 0])
     });
     let link = || item("a", crate::EntryKind::Symlink { target: b"../outside".to_vec() }, 0o777);
-    add("a file below a link", "extract", Some(Corrupt), &|writer| leaf(writer, &[directory(""), link(), file("a/b", "")]));
-    add("a file below a file", "extract", Some(Corrupt), &|writer| leaf(writer, &[directory(""), empty("a"), empty("a/b")]));
-    add("a file in no folder", "extract", Some(Corrupt), &|writer| leaf(writer, &[directory(""), empty("a/b")]));
+    add("a file below a link", "extract", Some(Corrupt), &|writer| {
+        leaf(writer, &[directory(""), link(), file("a/b", "")])
+    });
+    add("a file below a file", "extract", Some(Corrupt), &|writer| {
+        leaf(writer, &[directory(""), empty("a"), empty("a/b")])
+    });
 }

@@ -113,7 +113,10 @@ impl Sample {
                 let snapshot = snapshot.unwrap();
                 let position = ids.iter().position(|id| *id == snapshot.id).unwrap();
                 let (_, items) = &self.snapshots[position];
-                assert_eq!(self.listed(&snapshot.id), items.iter().map(|(entry, _)| entry.path.clone()).collect::<Vec<_>>());
+                assert_eq!(
+                    self.listed(&snapshot.id),
+                    items.iter().map(|(entry, _)| entry.path.clone()).collect::<Vec<_>>()
+                );
                 let entries: Vec<Value> =
                     items.iter().map(|(entry, data)| show::entry_with_data(entry, data)).collect();
                 let mut map: Map<String, Value> = show::snapshot(&snapshot);
@@ -201,21 +204,19 @@ pub(super) fn make(folder: &Path) {
 }
 
 pub(super) fn samples() -> Vec<(&'static str, Sample)> {
-    let make: [(&str, fn() -> Sample); 5] = [
-        ("minimal", minimal),
-        ("all-kinds", all_kinds),
-        ("incremental", incremental),
-        ("keys", keys_and_roles),
-        ("large", large),
-    ];
-    make.into_iter()
-        .map(|(name, make)| {
-            // Each on its own, so that a change of one leaves the others as they are.
-            crate::crypto::testing::repeat(name);
-            crate::store::testing::repeat_time(super::TIME);
-            (name, make())
-        })
-        .collect()
+    // Each on its own randomness and time, so that a change of one leaves the others as they are.
+    let each = |name, make: fn() -> Sample| {
+        crate::crypto::testing::repeat(name);
+        crate::store::testing::repeat_time(super::TIME);
+        (name, make())
+    };
+    vec![
+        each("minimal", minimal),
+        each("all-kinds", all_kinds),
+        each("incremental", incremental),
+        each("keys", keys_and_roles),
+        each("large", large),
+    ]
 }
 
 fn path(bytes: &[u8]) -> EntryPath {
@@ -231,7 +232,8 @@ pub(super) fn item(name: impl AsRef<[u8]>, kind: EntryKind, mode: u32) -> Item {
         inode: Some(4711),
         ..Metadata::default()
     };
-    let entry = Entry { path: path(name.as_ref()), kind, metadata, size: 0, holes: Vec::new(), content: Content::Empty };
+    let entry =
+        Entry { path: path(name.as_ref()), kind, metadata, size: 0, holes: Vec::new(), content: Content::Empty };
     (entry, Vec::new())
 }
 
@@ -320,14 +322,20 @@ fn all_kinds() -> Sample {
     add((entry, data));
     items.sort_by(|one, other| one.0.path.cmp(&other.0.path));
     let owner = sample.owner.clone();
-    let described = options().tag("kinds").tag("all").description("Every kind of entry.\nOn two lines.").metadata("app", [0u8, 255]);
+    let described = options()
+        .tag("kinds")
+        .tag("all")
+        .description("Every kind of entry.\nOn two lines.")
+        .metadata("app", [0u8, 255]);
     sample.back_up(&owner, items, &described);
     sample
 }
 
 fn acl() -> Vec<u8> {
     let mut acl = vec![2, 0, 0, 0];
-    for (tag, permissions, id) in [(1u16, 6u16, u32::MAX), (2, 4, 1001), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)] {
+    for (tag, permissions, id) in
+        [(1u16, 6u16, u32::MAX), (2, 4, 1001), (4, 4, u32::MAX), (16, 4, u32::MAX), (32, 0, u32::MAX)]
+    {
         acl.extend_from_slice(&tag.to_le_bytes());
         acl.extend_from_slice(&permissions.to_le_bytes());
         acl.extend_from_slice(&id.to_le_bytes());
@@ -336,7 +344,8 @@ fn acl() -> Vec<u8> {
 }
 
 fn incremental() -> Sample {
-    let mut sample = Sample::new("Three snapshots of one lineage, later ones reusing what is stored; tags set later.", SMALL);
+    let mut sample =
+        Sample::new("Three snapshots of one lineage, later ones reusing what is stored; tags set later.", SMALL);
     let owner = sample.owner.clone();
     let changed = |mut item: Item, seconds: i64| {
         item.0.metadata.modified = Timestamp::new(super::TIME - 5000 + seconds, 1);
@@ -344,7 +353,9 @@ fn incremental() -> Sample {
         item
     };
     let files = || -> Vec<Item> {
-        let named = |number: u32| file(format!("file {number:02}"), noise(&format!("file {number}"), 520 + number as usize * 30));
+        let named = |number: u32| {
+            file(format!("file {number:02}"), noise(&format!("file {number}"), 520 + number as usize * 30))
+        };
         [directory("")].into_iter().chain((0..30).map(named)).collect()
     };
     let first = files();
@@ -363,7 +374,8 @@ fn incremental() -> Sample {
 }
 
 fn keys_and_roles() -> Sample {
-    let mut sample = Sample::new("Every way to open a repository, with every role; snapshots by several devices.", SMALL);
+    let mut sample =
+        Sample::new("Every way to open a repository, with every role; snapshots by several devices.", SMALL);
     let owner = sample.owner.clone();
     let cost = Cost::FLOOR;
     let mut told = |method: &str, value: String, role: Role| {
@@ -405,7 +417,8 @@ fn keys_and_roles() -> Sample {
 
 fn large() -> Sample {
     let sizes = Sizes { chunk_min: 1024, chunk_avg: 1026, chunk_max: 1028, ..SMALL };
-    let mut sample = Sample::new("Inner nodes of several levels, and files whose runs stand in lists, and lists of lists.", sizes);
+    let mut sample =
+        Sample::new("Inner nodes of several levels, and files whose runs stand in lists, and lists of lists.", sizes);
     let owner = sample.owner.clone();
     let blocks: Vec<Vec<u8>> = (0..20).map(|number| noise(&format!("block {number}"), 1028)).collect();
     let mixed = |seed: &str, count: usize| -> Vec<u8> {

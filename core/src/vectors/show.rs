@@ -118,7 +118,8 @@ pub(super) fn run_list(list: &RunList) -> Value {
     match list {
         RunList::Runs(listed) => json!({"level": 1, "runs": runs(listed)}),
         RunList::Lists { level, children } => {
-            let child = |child: &crate::format::node::ListChild| json!({"id": child.id.to_string(), "bytes": child.bytes});
+            let child =
+                |child: &crate::format::node::ListChild| json!({"id": child.id.to_string(), "bytes": child.bytes});
             json!({"level": level, "lists": children.iter().map(child).collect::<Vec<_>>()})
         }
     }
@@ -165,8 +166,7 @@ pub(super) fn counts(counts: &SnapshotCounts) -> Value {
 
 pub(super) fn snapshot(snapshot: &Snapshot) -> Map<String, Value> {
     let texts = |texts: &[Vec<u8>]| texts.iter().map(|text| escaped(text)).collect::<Vec<_>>();
-    let metadata: Vec<Value> =
-        snapshot.metadata.iter().map(|(name, value)| json!([name, escaped(value)])).collect();
+    let metadata: Vec<Value> = snapshot.metadata.iter().map(|(name, value)| json!([name, escaped(value)])).collect();
     let value = json!({
         "id": snapshot.id.to_string(),
         "root": snapshot.root.to_string(),

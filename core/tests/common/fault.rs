@@ -38,6 +38,8 @@ pub(crate) enum Fault {
     Short(usize),
     /// A bit of what is read is another one.
     Flip(usize),
+    /// As a backend of an app's own may.
+    Panic,
 }
 
 /// Passes calls on to another backend, as `rule` allows. Clones share everything.
@@ -96,8 +98,10 @@ impl FaultBackend {
         let fault = rule(&call);
         state.rule = Some(rule);
         drop(state);
-        if let Some(Fault::Delay(time)) = fault {
-            std::thread::sleep(time);
+        match fault {
+            Some(Fault::Delay(time)) => std::thread::sleep(time),
+            Some(Fault::Panic) => panic!("the backend panics, as the test wants it"),
+            _ => {}
         }
         fault
     }

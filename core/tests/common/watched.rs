@@ -20,17 +20,20 @@ impl Opened {
 }
 
 type Change = Arc<dyn Fn(&mut Entry) + Send + Sync>;
+type OnOpen = Arc<dyn Fn() + Send + Sync>;
 
 struct Watched<S> {
     inner: S,
     opened: Opened,
     change: Change,
+    on_open: OnOpen,
 }
 
 struct WatchedHandle {
     inner: Box<dyn EntryHandle>,
     opened: Opened,
     change: Change,
+    on_open: OnOpen,
 }
 
 /// Passes everything on, and notes what is opened. `name` is what it is known as.
@@ -45,7 +48,19 @@ pub(crate) fn changed(
     name: &str,
     change: impl Fn(&mut Entry) + Send + Sync + 'static,
 ) -> Source {
-    Source::new(Watched { inner, opened: opened.clone(), change: Arc::new(change) }).known_as([name])
+    let (opened, change) = (opened.clone(), Arc::new(change));
+    Source::new(Watched { inner, opened, change, on_open: Arc::new(|| {}) }).known_as([name])
+}
+
+/// The same as [`watched`], with a call for every file that is opened.
+pub(crate) fn with_call(
+    inner: impl EntrySource + 'static,
+    opened: &Opened,
+    name: &str,
+    on_open: impl Fn() + Send + Sync + 'static,
+) -> Source {
+    let (opened, on_open) = (opened.clone(), Arc::new(on_open));
+    Source::new(Watched { inner, opened, change: Arc::new(|_| {}), on_open }).known_as([name])
 }
 
 impl<S: EntrySource> EntrySource for Watched<S> {
@@ -53,7 +68,8 @@ impl<S: EntrySource> EntrySource for Watched<S> {
         Ok(match self.inner.next(ctx)? {
             Some(SourceItem::Entry(mut entry, inner)) => {
                 (self.change)(&mut entry);
-                let handle = WatchedHandle { inner, opened: self.opened.clone(), change: Arc::clone(&self.change) };
+                let (change, on_open) = (Arc::clone(&self.change), Arc::clone(&self.on_open));
+                let handle = WatchedHandle { inner, opened: self.opened.clone(), change, on_open };
                 Some(SourceItem::Entry(entry, Box::new(handle)))
             }
             other => other,
@@ -76,6 +92,7 @@ impl EntryHandle for WatchedHandle {
 
     fn open(&mut self, entry: &mut Entry) -> Result<(), Problem> {
         self.opened.0.lock().unwrap().push(entry.path.clone());
+        (self.on_open)();
         self.inner.open(entry)?;
         (self.change)(entry);
         Ok(())

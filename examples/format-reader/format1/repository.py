@@ -243,6 +243,7 @@ class Repository:
     # Where things are
 
     def index_objects(self):
+        """The index objects that count, with their names: not those that another one supersedes."""
         found = []
         for listed in self.storage.list("index"):
             try:
@@ -254,7 +255,8 @@ class Repository:
                 found.append((listed.name, pack.IndexObject(data, self.id, self.epoch)))
             except FormatError as error:
                 self.problems.append(error.named(listed.name))
-        return found
+        superseded = {f"index/{index_id.hex()}" for _, index in found for index_id in index.supersedes}
+        return [(name, index) for name, index in found if name not in superseded]
 
     def pack_contents(self, name):
         try:
@@ -431,7 +433,7 @@ class Repository:
                 self._check_pack(listed, footers)
             except FormatError as error:
                 self.problems.append(error.named(listed.name))
-        for name, index in self.index_objects() if self._blobs is None else []:
+        for name, index in self.index_objects():
             for pack_id, _, contents in index.packs:
                 footer = footers.get(f"packs/{pack_id.hex()}")
                 if footer is not None and footer != contents:

@@ -33,9 +33,14 @@ pub(crate) struct NewCheckpoint {
 pub(crate) struct LatestCheckpoint {
     /// The checkpoint, and when storage received it.
     pub(crate) checkpoint: Option<(Checkpoint, Timestamp)>,
+    /// Of those that are not overtaken, the one with the most entries.
+    pub(crate) largest: Option<Checkpoint>,
     /// What was left out because it cannot be read or trusted.
     pub(crate) rejected: RejectedObjects,
 }
+
+/// Most checkpoints of a lineage that are read.
+const MAX_OWN: usize = 64;
 
 /// Writes a checkpoint. Everything its tree refers to must be stored and indexed before.
 ///
@@ -53,7 +58,8 @@ pub(crate) fn write(backend: &dyn Backend, keys: &Keys, devices: &DeviceList, ne
 }
 
 /// The newest checkpoint of a lineage, by the storage's clock, that `snapshot`, the newest of the lineage, has not
-/// overtaken: storage received it before the snapshot, or the snapshot is what its session came to.
+/// overtaken: storage received it before the snapshot, or the snapshot is what its session came to. With it comes the
+/// one that reaches furthest.
 ///
 /// # Errors
 /// Those of the storage. What is wrong with one object ends in [`rejected`](LatestCheckpoint::rejected).
@@ -72,6 +78,7 @@ pub(crate) fn latest(
     let mut latest = LatestCheckpoint::default();
     // A session works on one lineage, so one checkpoint of it tells about all.
     let mut others = BTreeSet::new();
+    let mut own = 0;
     for object in found {
         if others.contains(&object.session) {
             continue;
@@ -82,8 +89,15 @@ pub(crate) fn latest(
         });
         match checked {
             Ok(checkpoint) if checkpoint.lineage == *lineage => {
-                latest.checkpoint = Some((checkpoint, object.info.modified));
-                break;
+                let entries = checkpoint.counts.entries;
+                if latest.largest.as_ref().is_none_or(|largest| largest.counts.entries < entries) {
+                    latest.largest = Some(checkpoint.clone());
+                }
+                latest.checkpoint.get_or_insert((checkpoint, object.info.modified));
+                own += 1;
+                if own == MAX_OWN {
+                    break;
+                }
             }
             Ok(checkpoint) => drop(others.insert(checkpoint.session)),
             Err(error) if is_gone(&error) => {}

@@ -24,8 +24,11 @@ pub(crate) struct Listed {
     pub(crate) modified: Timestamp,
 }
 
+/// Objects that were left out, with the reasons.
+type Rejected = Vec<(ObjectName, Error)>;
+
 /// The index objects in storage, newest first, and what in their folder is not named like one.
-pub(crate) fn list(backend: &dyn Backend) -> Result<(Vec<Listed>, Vec<(ObjectName, Error)>)> {
+pub(crate) fn list(backend: &dyn Backend) -> Result<(Vec<Listed>, Rejected)> {
     let (mut listed, mut strange) = (Vec::new(), Vec::new());
     backend.list(Folder::Index, &mut |info| {
         match info.name.id() {
@@ -76,7 +79,7 @@ pub(super) struct Refresh<'a> {
     present: BTreeSet<IndexId>,
     /// Objects whose packs another one lists.
     pub(super) superseded: BTreeSet<IndexId>,
-    strange: Vec<(ObjectName, Error)>,
+    strange: Rejected,
     unreadable: BTreeMap<IndexId, Error>,
     vanished: BTreeSet<IndexId>,
 }
@@ -158,7 +161,7 @@ impl<'a> Refresh<'a> {
     }
 
     /// What could not be read, with the reasons. What others supersede is not missed.
-    pub(super) fn rejected(self) -> Vec<(ObjectName, Error)> {
+    pub(super) fn rejected(self) -> Rejected {
         let superseded = self.superseded;
         let unreadable = self.unreadable.into_iter().filter(|(id, _)| !superseded.contains(id));
         let named = unreadable.map(|(id, error)| (ObjectName::of(Folder::Index, id), error));

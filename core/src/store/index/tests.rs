@@ -192,20 +192,43 @@ fn a_damaged_table_is_built_anew() {
     }
 }
 
+/// A pack whose table is too large to be kept in memory.
+fn large_pack() -> IndexedPack {
+    let id = |number: u32, what: &str| *blake3::hash(format!("{what} {number}").as_bytes()).as_bytes();
+    let mut large = pack(1);
+    let [segment, _] = large.contents.segments.try_into().unwrap();
+    let segment = |number: u32| PackedSegment {
+        header: SegmentHeader {
+            id: SegmentId::from_bytes(id(number, "segment")),
+            blob_count: 100,
+            ..segment.header.clone()
+        },
+        blobs: (0..100).map(|blob| BlobId::from_bytes(id(number * 100 + blob, "blob"))).collect(),
+        ..segment.clone()
+    };
+    large.contents.segments = (0..1200).map(segment).collect();
+    large.length = 200_000;
+    large
+}
+
 #[test]
 fn damage_under_way_ends_one_call_and_is_mended_by_the_next_refresh() {
     let setting = Setting::new();
-    setting.write(1..9, &[]);
+    let packs = vec![large_pack()];
+    let blobs: Vec<BlobId> = packs[0].contents.segments.iter().map(|segment| segment.blobs[0]).collect();
+    write(setting.backend(), &setting.keys, &IndexObject { supersedes: Vec::new(), packs }).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let index = Index::with_folder(folder.path());
-    setting.refresh(&index);
+    assert!(setting.refresh(&index).is_empty());
     let [file] = files(folder.path()).try_into().unwrap();
     // The open file shrinks under the reader.
     std::fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(10).unwrap();
-    let error = index.blob(&blob(1, 1)).unwrap_err();
+    let error = index.blob(&blobs[0]).unwrap_err();
     assert!(error.to_string().contains("try again"), "{error}");
+    assert!(!file.exists());
     setting.refresh(&index);
-    assert_eq!(listed(&index), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert!(blobs.iter().all(|blob| index.blob(blob).unwrap().is_some()));
+    assert!(file.exists());
 }
 
 #[test]
@@ -311,4 +334,18 @@ proptest! {
         }
         prop_assert!(on_disk.folder_problem().is_none());
     }
+}
+
+#[test]
+fn an_object_under_another_name_is_refused() {
+    let setting = Setting::new();
+    let id = setting.write([1], &[]);
+    let name = ObjectName::of(Folder::Index, id);
+    let length = setting.backend().stat(&name).unwrap().length;
+    assert!(load(setting.backend(), &setting.keys, &name, length).is_ok());
+    let bytes = setting.backend().read(&name, 0..length).unwrap();
+    let other = ObjectName::of(Folder::Index, IndexId::from_bytes([9; 32]));
+    setting.backend().put(&other, &[&bytes]).unwrap();
+    let refused = load(setting.backend(), &setting.keys, &other, length).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corrupt);
 }

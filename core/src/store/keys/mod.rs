@@ -8,7 +8,7 @@ mod wrap;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use open::{NewRepository, create, is_of_the_object, open};
+pub(crate) use open::{NewRepository, create, is_of_the_object, open, read_config};
 pub use secret::Secret;
 pub(crate) use slots::{
     NewSlot, add_device, add_recovery_code, add_slot, change_passphrase, list_slots, remove_slot, revoke_device, survey,
@@ -132,7 +132,7 @@ impl Keys {
     }
 
     /// The same keys, from another slot.
-    fn with_slot(&self, slot: SlotId) -> Self {
+    pub(crate) fn with_slot(&self, slot: SlotId) -> Self {
         Keys { slot: Some(slot), ..self.clone() }
     }
 

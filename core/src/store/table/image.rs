@@ -12,8 +12,9 @@ pub(super) const BLOCK: u64 = 64 * 1024;
 pub(super) const CHECKSUM: usize = 16;
 /// Length of the checksum over header and checksums.
 pub(super) const SEAL: usize = 32;
-/// Files up to this length are verified whole when they are opened.
-const VERIFY_AT_ONCE: u64 = 2 * 1024 * 1024;
+/// Files up to this length are verified whole when they are opened, and kept in memory, where searching is several
+/// times as fast. Tables double in size from one to the next, so that all small ones together take twice that.
+const SMALL: u64 = 4 * 1024 * 1024;
 
 pub(super) const OPEN: &str = "open the local index";
 
@@ -60,8 +61,8 @@ pub(super) fn seal(key: &SecretKey, header: &[u8], checksums: &[[u8; CHECKSUM]])
     *hasher.finalize().as_bytes()
 }
 
-/// A file of header, blocks, their checksums, and a seal. A checksum for each block takes a four-thousandth of the
-/// file in memory, and lets a file of any length be used at once.
+/// A file of header, blocks, their checksums, and a seal. The checksums take a four-thousandth of the file in memory,
+/// and let a file of any length be used at once.
 pub(super) struct VerifiedFile {
     file: File,
     key: SecretKey,
@@ -89,8 +90,8 @@ fn bitmap(blocks: usize, set: bool) -> Vec<AtomicU64> {
 }
 
 impl VerifiedFile {
-    /// Opens a file whose header has this length and says that `body` bytes follow it.
-    pub(super) fn open(file: File, key: &SecretKey, header: &[u8], body: u64) -> Result<Self> {
+    /// Opens a file with this header, which says that `body` bytes follow it.
+    pub(super) fn open(file: File, key: &SecretKey, header: &[u8], body: u64) -> Result<Image> {
         let wrong = || corrupt(OPEN, "it does not have the length it should have");
         let start = header.len() as u64;
         let end = start.checked_add(body).ok_or_else(wrong)?;
@@ -108,16 +109,34 @@ impl VerifiedFile {
             return Err(corrupt(OPEN, "its checksum is wrong"));
         }
         let opened = VerifiedFile { file, key: key.clone(), start, end, checksums, verified: bitmap(blocks, false) };
-        if body <= VERIFY_AT_ONCE {
-            (0..blocks as u64).try_for_each(|block| opened.verify(block))?;
+        if body > SMALL {
+            return Ok(Image::File(opened));
         }
-        Ok(opened)
+        (0..blocks as u64).try_for_each(|block| opened.verify(block))?;
+        opened.small(header)
     }
 
     /// A file that was just written.
-    pub(super) fn written(file: File, key: SecretKey, start: u64, end: u64, checksums: Vec<[u8; CHECKSUM]>) -> Self {
+    pub(super) fn written(
+        file: File,
+        key: SecretKey,
+        header: &[u8],
+        end: u64,
+        checksums: Vec<[u8; CHECKSUM]>,
+    ) -> Result<Image> {
         let verified = bitmap(checksums.len(), true);
-        VerifiedFile { file, key, start, end, checksums, verified }
+        let written = VerifiedFile { file, key, start: header.len() as u64, end, checksums, verified };
+        if written.end - written.start > SMALL { Ok(Image::File(written)) } else { written.small(header) }
+    }
+
+    /// The file in memory.
+    fn small(&self, header: &[u8]) -> Result<Image> {
+        let mut image = header.to_vec();
+        image.resize(usize::try_from(self.end).map_err(|_| damaged())?, 0);
+        if let Some(body) = image.get_mut(header.len()..) {
+            self.file.read_exact_at(body, self.start).map_err(failed)?;
+        }
+        Ok(Image::Memory(image))
     }
 
     fn read_into(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {

@@ -180,7 +180,7 @@ impl Table {
             count.checked_mul(width as u64).and_then(|bytes| sum.checked_add(bytes))
         });
         let body = body.ok_or_else(|| corrupt(OPEN, "its counts are impossible"))?;
-        Ok(Table::new(Image::File(VerifiedFile::open(file, key, &header, body)?), counts))
+        Ok(Table::new(VerifiedFile::open(file, key, &header, body)?, counts))
     }
 
     /// The image's length has been checked against the counts, or it was just written.

@@ -116,8 +116,7 @@ impl Output {
                 file.write_all(&seal(&key, &header, &checksums)).map_err(failed)?;
                 file.write_all_at(&header, 0).map_err(failed)?;
                 file.sync_data().map_err(failed)?;
-                let file = VerifiedFile::written(file, key, HEADER as u64, length, checksums);
-                Ok(Table::new(Image::File(file), counts))
+                Ok(Table::new(VerifiedFile::written(file, key, &header, length, checksums)?, counts))
             }
         }
     }

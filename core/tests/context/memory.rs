@@ -1,0 +1,140 @@
+//! Memory stays within the budget, however much data there is.
+
+use super::child::{alone, reset_peak, status};
+use super::common::forest::Sizes;
+use super::common::{back_up, create_with, reopen, scratch};
+use super::{Noise, path};
+use std::fs;
+use std::io::Read;
+use strongroom::{
+    AppEntry, BackupOptions, Budget, CheckOptions, Context, CreateOptions, EntryPath, IterSource, LocalBackend,
+    Outcome, RestoreOptions, Source,
+};
+
+const MIB: u64 = 1 << 20;
+
+/// Most memory in use at any time while `work` ran, beyond `base`: what the process used before it did anything.
+fn growth(base: u64, work: impl FnOnce()) -> u64 {
+    reset_peak();
+    work();
+    // The kernel counts by and by, and may show a little less.
+    status("VmHWM").saturating_sub(base)
+}
+
+fn small() -> Context {
+    Context::new().budget(Budget::small())
+}
+
+/// 200 MiB in one file that does not compress, and as much in small ones that do in part.
+fn entries() -> impl Iterator<Item = AppEntry> + Send {
+    let large = AppEntry::file(path("a large file"), Noise::new(0).take(200 * MIB));
+    let small = (0..10_000_u64).map(|number| {
+        let noise = Noise::new(number + 1).take(5_000);
+        let text = std::io::Cursor::new(b"the same again and again ".repeat(200));
+        AppEntry::file(path(&format!("small/{:02}/{number:05}", number % 100)), noise.chain(text))
+    });
+    // In order, so that nothing has to be kept for sorting.
+    let mut small: Vec<_> = small.map(Some).collect();
+    let order = (0..100).flat_map(|folder| (0..100).map(move |number| folder + number * 100));
+    std::iter::once(large).chain(order.map(move |at: usize| small[at].take().unwrap()))
+}
+
+#[test]
+fn a_backup_a_check_and_a_restore_of_much_data_stay_within_a_small_budget() {
+    alone("memory::a_backup_a_check_and_a_restore_of_much_data_stay_within_a_small_budget", || {
+        let folder = scratch();
+        let backend = LocalBackend::new(folder.path().join("repository")).sync(false);
+        let repo = create_with(backend.clone(), &CreateOptions::new());
+        let source = IterSource::new(entries().collect::<Vec<_>>()).sorted();
+        let mut grown = Vec::new();
+        let base = status("VmRSS");
+        let mut snapshot = None;
+        grown.push((
+            "backup",
+            growth(base, || {
+                let report = repo.backup(source, &BackupOptions::new(), &small()).unwrap();
+                assert!(report.bytes > 290 * MIB && report.new_bytes > 250 * MIB, "{report:?}");
+                snapshot = report.snapshot;
+            }),
+        ));
+        let repo = reopen(backend);
+        grown.push((
+            "check",
+            growth(base, || {
+                let all = CheckOptions::new().read_data(100.0).verify_content(true);
+                let report = repo.check(&all, &small()).unwrap();
+                assert!(report.is_sound() && report.bytes_read > 240 * MIB);
+            }),
+        ));
+        let (snapshot, target) = (snapshot.unwrap(), folder.path().join("target"));
+        grown.push((
+            "restore",
+            growth(base, || {
+                let report = repo.restore(&snapshot, &RestoreOptions::to(&target), &small()).unwrap();
+                assert_eq!((report.outcome, report.files), (Outcome::Complete, 10_001));
+            }),
+        ));
+        assert_eq!(fs::metadata(target.join("a large file")).unwrap().len(), 200 * MIB);
+        grown.push((
+            "export",
+            growth(base, || {
+                let report = repo.export_tar(&snapshot, &EntryPath::root(), &mut std::io::sink(), &small()).unwrap();
+                assert_eq!(report.outcome, Outcome::Complete);
+            }),
+        ));
+        grown.push((
+            "read",
+            growth(base, || {
+                let mut file = repo.open_file(&snapshot, "a large file").unwrap();
+                assert_eq!(std::io::copy(&mut file, &mut std::io::sink()).unwrap(), 200 * MIB);
+            }),
+        ));
+        for (operation, bytes) in &grown {
+            println!("{operation}: {} KiB", bytes >> 10);
+        }
+        for (operation, bytes) in grown {
+            assert!(bytes <= 48 * MIB, "a {operation} took {} KiB more than before", bytes >> 10);
+        }
+    });
+}
+
+/// The index of many blobs and a tree of many entries are part of the budget.
+#[test]
+fn many_small_entries_stay_within_a_small_budget() {
+    alone("memory::many_small_entries_stay_within_a_small_budget", || {
+        let folder = scratch();
+        let backend = LocalBackend::new(folder.path().join("repository")).sync(false);
+        let repo = create_with(backend, &Sizes::TINY.options());
+        let rows = |time: u64| {
+            IterSource::new((0..150_000_u64).map(move |number| {
+                let mut bytes = [0; 100];
+                Noise::new(number).read_exact(&mut bytes).unwrap();
+                AppEntry::bytes(path(&format!("{:03}/{number:06}", number / 500)), bytes)
+                    .modified(strongroom::Timestamp::new(time as i64, 0))
+            }))
+            .sorted()
+        };
+        let base = status("VmRSS");
+        for time in 0..2 {
+            let grown = growth(base, || {
+                let report = repo.backup(rows(time), &BackupOptions::new(), &small()).unwrap();
+                assert_eq!(report.files, 150_000);
+            });
+            println!("backup {time}: {} KiB", grown >> 10);
+            assert!(grown <= 48 * MIB, "backup {time} took {} KiB more than before", grown >> 10);
+        }
+    });
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_not_tried() {
+    // Entries in any order are kept until the end; a budget that cannot hold them says so.
+    let repo = super::common::create(strongroom::MemoryBackend::new());
+    let entries =
+        (0..40_000_u64).map(|number| AppEntry::bytes(path(&format!("{number}/{}", "n".repeat(200))), vec![7; 64]));
+    let ctx = Context::new().budget(Budget::default().memory(0));
+    let error = repo.backup(Source::entries(entries), &BackupOptions::new(), &ctx).unwrap_err();
+    assert_eq!(error.kind(), strongroom::ErrorKind::LimitExceeded, "{error}");
+    assert!(error.to_string().contains("memory") && error.to_string().contains("in order"), "{error}");
+    back_up(&repo, Source::entries([AppEntry::bytes(path("a"), "a")]));
+}
