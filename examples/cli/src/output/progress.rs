@@ -43,6 +43,8 @@ impl Monitor {
         let bar = watched.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(style(false));
+            // Until the operation has something to say.
+            bar.set_message(Phase::Preparing.name());
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
