@@ -1,6 +1,7 @@
 //! What the integration tests share. Each test program uses its own part of it.
 #![allow(dead_code)]
 
+pub(crate) mod child;
 pub(crate) mod conformance;
 pub(crate) mod edits;
 pub(crate) mod fault;

@@ -4,7 +4,6 @@
 mod common;
 
 mod cancel;
-mod child;
 mod deadline;
 mod memory;
 mod panics;

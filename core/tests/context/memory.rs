@@ -1,6 +1,6 @@
 //! Memory stays within the budget, however much data there is.
 
-use super::child::{alone, reset_peak, status};
+use super::common::child::{alone, reset_peak, status};
 use super::common::forest::Sizes;
 use super::common::{back_up, create_with, reopen, scratch};
 use super::{Noise, path};

@@ -1,6 +1,6 @@
 //! Every operation works with the threads of its own budget, and leaves none behind.
 
-use super::child::{alone, threads};
+use super::common::child::{alone, threads};
 use super::common::{create, noise, reopen};
 use super::path;
 use std::collections::BTreeSet;
