@@ -58,7 +58,7 @@ impl Scene {
         self.assert_restored(&reopen(vault.clone()), &self.first, &self.first_tree);
         handle.set_rule(|_| None);
         // Half of the time by the handle that saw it fail.
-        let again = if what.len() % 2 == 0 { repo.clone() } else { reopen(vault.clone()) };
+        let again = if what.len().is_multiple_of(2) { repo.clone() } else { reopen(vault.clone()) };
         let report = self.run(&again).unwrap_or_else(|error| panic!("{what}: trying again: {error:?}"));
         assert_eq!(report.outcome, Outcome::Complete, "{what}");
         self.assert_restored(&reopen(vault.clone()), report.snapshot().unwrap(), &walk(&self.source()));

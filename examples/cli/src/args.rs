@@ -11,7 +11,7 @@ use strongroom::EntryPath;
 
 /// Backs up folders, files and streams into encrypted, deduplicated, compressed repositories, and brings them back.
 #[derive(Debug, Parser)]
-#[command(name = "strongroom", version, max_term_width = 100, after_long_help = EXIT_CODES, propagate_version = true)]
+#[command(name = "strongroom", version, max_term_width = 100, after_long_help = EXIT_CODES)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -112,7 +112,9 @@ fn ctrl_c_typed_on_a_terminal_suspends() {
     let script = format!("exec {} backup --stdin --stdin-name dump <pipe", env!("CARGO_BIN_EXE_strongroom"));
     shell.args(["-c", &script]);
     let mut session = Session::start(&shell);
-    session.wait_for("0 s");
+    session.wait_for("preparing");
+    wait_until("the backup has begun", || files(&setup.path("repository/sessions")) > 0);
+    std::thread::sleep(Duration::from_millis(100));
     session.press("\x03");
     session.wait_for("Suspended");
     let run = session.end().expect(4);

@@ -46,8 +46,6 @@ pub(crate) struct BackupArgs {
     /// Backs up the members of a tar file with their metadata; `-` is standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     tar: Option<PathBuf>,
-    #[command(flatten)]
-    exclude: ExcludeArgs,
     /// A tag for the snapshot; may be given several times
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
@@ -81,6 +79,9 @@ pub(crate) struct BackupArgs {
     /// Suspends after this long, such as 15m; the same command goes on with the rest
     #[arg(long, value_name = "DURATION", value_parser = parse_span)]
     deadline: Option<Duration>,
+    // Last, because its heading holds for all that follow.
+    #[command(flatten)]
+    exclude: ExcludeArgs,
 }
 
 /// What to leave out of files and folders.

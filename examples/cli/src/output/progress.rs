@@ -1,6 +1,6 @@
 //! Progress of an operation: a bar for people who watch, a line a second for scripts.
 
-use super::text::{printable, shorten};
+use super::text::{printable, shorten, width};
 use super::units::{counted, percent, rate, size, span};
 use super::{Ui, json};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -12,6 +12,10 @@ use strongroom::{CancelToken, Context, EntryKind, EntrySource, FileSource, Phase
 
 /// How often scripts hear of progress.
 const JSON_EVERY: Duration = Duration::from_secs(1);
+/// How long it takes until a rate says something about the time left.
+const SETTLED: Duration = Duration::from_secs(2);
+/// How long a path stays on display when nothing is said of another one.
+const NAMED_FOR: Duration = Duration::from_secs(1);
 /// How much of the past the rate is taken from.
 const WINDOW: Duration = Duration::from_secs(8);
 
@@ -28,6 +32,8 @@ pub(crate) struct Monitor {
 struct State {
     samples: VecDeque<(Instant, u64)>,
     told: Option<Instant>,
+    /// When a path was last shown.
+    named: Option<Instant>,
     has_total: bool,
 }
 
@@ -37,6 +43,8 @@ impl Monitor {
         let bar = watched.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(style(false));
+            // Until the operation has something to say.
+            bar.set_message(Phase::Preparing.name());
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
@@ -105,12 +113,17 @@ impl Drop for Monitor {
 
 fn style(has_total: bool) -> ProgressStyle {
     let template =
-        if has_total { "{spinner} [{bar:24}] {wide_msg}\n  {prefix}" } else { "{spinner} {wide_msg}\n  {prefix}" };
+        if has_total { "{spinner} [{bar:16}] {wide_msg}\n  {prefix}" } else { "{spinner} {wide_msg}\n  {prefix}" };
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
 }
 
 fn draw(bar: &ProgressBar, state: &mut State, progress: &Progress, total: Option<u64>) {
     let total = total.filter(|total| *total > 0);
+    let per_second = state.rate(progress);
+    let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+    // Spinner, bar and the spaces between.
+    let beside = if total.is_some() { 22 } else { 3 };
+    bar.set_message(line(progress, total, per_second, columns.saturating_sub(beside)));
     if total.is_some() != state.has_total {
         state.has_total = total.is_some();
         bar.set_style(style(state.has_total));
@@ -119,11 +132,12 @@ fn draw(bar: &ProgressBar, state: &mut State, progress: &Progress, total: Option
         bar.set_length(total);
         bar.set_position(progress.bytes.min(total));
     }
-    let per_second = state.rate(progress);
-    bar.set_message(line(progress, total, per_second));
-    let columns = rustix::termios::tcgetwinsize(std::io::stderr()).map_or(80, |size| usize::from(size.ws_col));
+    let now = Instant::now();
     if let Some(current) = &progress.current {
+        state.named = Some(now);
         bar.set_prefix(shorten(&printable(current.as_bytes()), columns.saturating_sub(3)));
+    } else if state.named.is_some_and(|named| now.duration_since(named) > NAMED_FOR) {
+        bar.set_prefix("");
     }
 }
 
@@ -145,15 +159,10 @@ impl State {
     }
 }
 
-/// The line beside the bar.
-fn line(progress: &Progress, total: Option<u64>, per_second: Option<u64>) -> String {
+/// The line beside the bar: what matters most first, and as much of it as fits.
+fn line(progress: &Progress, total: Option<u64>, per_second: Option<u64>, columns: usize) -> String {
     let phase = match progress.phase {
-        Phase::Preparing => "preparing",
         Phase::BackingUp => "backing up",
-        Phase::Restoring => "restoring",
-        Phase::Checking => "checking",
-        Phase::Indexing => "indexing",
-        Phase::Finishing => "finishing",
         other => other.name(),
     };
     let mut parts = Vec::new();
@@ -170,21 +179,31 @@ fn line(progress: &Progress, total: Option<u64>, per_second: Option<u64>) -> Str
     if let Some(per_second) = per_second {
         parts.push(rate(per_second, Duration::from_secs(1)));
     }
-    parts.push(counted(progress.entries, "entry", "entries"));
-    if matches!(progress.phase, Phase::BackingUp | Phase::Finishing) {
-        parts.push(format!("{} new", size(progress.new_bytes)));
-    }
+    parts.push(match (total, per_second) {
+        (Some(total), Some(1..)) if progress.elapsed > SETTLED => {
+            let left = total.saturating_sub(progress.bytes) / per_second.unwrap_or(1);
+            format!("{} left", short_span(Duration::from_secs(left)))
+        }
+        _ => short_span(progress.elapsed),
+    });
     if progress.problems > 0 {
         parts.push(counted(progress.problems, "problem", "problems"));
     }
-    match (total, per_second) {
-        (Some(total), Some(per_second)) if per_second > 0 && progress.elapsed > Duration::from_secs(2) => {
-            let left = Duration::from_secs(total.saturating_sub(progress.bytes) / per_second);
-            parts.push(format!("{} left", short_span(left)));
-        }
-        _ => parts.push(short_span(progress.elapsed)),
+    if matches!(progress.phase, Phase::BackingUp | Phase::Finishing) {
+        parts.push(format!("{} new", size(progress.new_bytes)));
     }
-    parts.join("  ")
+    parts.push(counted(progress.entries, "entry", "entries"));
+    let mut line = String::new();
+    for part in parts {
+        if !line.is_empty() && width(&line) + 2 + width(&part) > columns {
+            break;
+        }
+        if !line.is_empty() {
+            line.push_str("  ");
+        }
+        line.push_str(&part);
+    }
+    line
 }
 
 /// Whole seconds, so that the line does not flicker.
@@ -251,9 +270,11 @@ mod tests {
         progress.bytes = 512 << 20;
         progress.new_bytes = 100 << 20;
         progress.elapsed = Duration::from_secs(3);
-        assert_eq!(line(&progress, None, None), "backing up  512 MiB  1,200 entries  100 MiB new  3 s");
-        let shown = line(&progress, Some(1 << 30), Some(128 << 20));
-        assert_eq!(shown, "50%  512 MiB of 1.00 GiB  128 MiB/s  1,200 entries  100 MiB new  4 s left");
+        assert_eq!(line(&progress, None, None, 99), "backing up  512 MiB  3 s  100 MiB new  1,200 entries");
+        let wide = line(&progress, Some(1 << 30), Some(128 << 20), 99);
+        assert_eq!(wide, "50%  512 MiB of 1.00 GiB  128 MiB/s  4 s left  100 MiB new  1,200 entries");
+        let narrow = line(&progress, Some(1 << 30), Some(128 << 20), 50);
+        assert_eq!(narrow, "50%  512 MiB of 1.00 GiB  128 MiB/s  4 s left");
     }
 
     #[test]
