@@ -44,13 +44,14 @@ fn much_data_in_many_packs_and_lists_of_lists_of_runs() {
     fs::create_dir(&source).unwrap();
     let first = noise(1, 5 << 20);
     fs::write(source.join("1 noise"), &first).unwrap();
-    let second = interleaved(&first, 10 << 20);
+    // More runs than one list may hold, however the keys of this repository cut the chunks.
+    let second = interleaved(&first, 24 << 20);
     fs::write(source.join("2 interleaved"), &second).unwrap();
     fs::write(source.join("3 text"), Fill::Text(1).bytes(3 << 20)).unwrap();
     let vault = Vault::new();
     let report = back_up(&create(vault.clone()), Source::paths([&source]));
     // Of the second file, what it shares with the first is not stored again.
-    assert!(report.new_bytes < report.bytes - (2 << 20), "{report:?}");
+    assert!(report.new_bytes < report.bytes - (5 << 20), "{report:?}");
     assert!(report.stored_packs >= 8, "{report:?}");
     assert_eq!(vault.names(Folder::Packs).len() as u64, report.stored_packs);
     for pack in vault.names(Folder::Packs) {

@@ -10,11 +10,14 @@ const INLINE_RUNS: usize = 32;
 /// About how many runs or lists a list holds.
 const TARGET: usize = 512;
 
-/// Whether a list ends after an element with this id: decided by the id, so that an edit in the middle of a file
-/// leaves the lists before and behind it as they are.
-fn ends_after(id: &[u8; 32], length: usize) -> bool {
-    let prefix = id.first_chunk::<4>().copied().unwrap_or_default();
-    length >= TARGET * 4 || (length >= TARGET / 4 && u32::from_le_bytes(prefix).is_multiple_of(512))
+/// Whether a list ends after an element with this id and place: decided by them, so that an edit in the middle of a
+/// file leaves the lists before and behind it as they are. The place counts because many runs of one file may lie in
+/// few segments.
+fn ends_after(id: &[u8; 32], place: u32, length: usize) -> bool {
+    let prefix = u32::from_le_bytes(id.first_chunk::<4>().copied().unwrap_or_default());
+    // Multiplication by 2^32 / golden ratio spreads neighbours (Knuth, TAOCP 3, section 6.4); its high bits are best.
+    let spread = (prefix ^ place).wrapping_mul(0x9E37_79B1) >> 23;
+    length >= TARGET * 4 || (length >= TARGET / 4 && spread == 0)
 }
 
 /// Joins neighbours, and moves runs out of the entry when they are many.
@@ -34,7 +37,7 @@ pub(crate) fn store_runs(runs: Vec<Run>, sink: &mut dyn NodeSink) -> Result<Cont
     let mut open: Vec<Run> = Vec::new();
     for run in runs {
         open.push(run);
-        if ends_after(run.segment.as_bytes(), open.len()) {
+        if ends_after(run.segment.as_bytes(), run.first, open.len()) {
             children.push(store(RunList::Runs(std::mem::take(&mut open)))?);
         }
     }
@@ -48,7 +51,7 @@ pub(crate) fn store_runs(runs: Vec<Run>, sink: &mut dyn NodeSink) -> Result<Cont
         let mut open: Vec<ListChild> = Vec::new();
         for child in children {
             open.push(child);
-            if ends_after(child.id.as_bytes(), open.len()) {
+            if ends_after(child.id.as_bytes(), 0, open.len()) {
                 above.push(store(RunList::Lists { level: levels, children: std::mem::take(&mut open) })?);
             }
         }
