@@ -12,6 +12,8 @@ pub(crate) mod marks;
 pub(crate) mod packs;
 mod pins;
 pub(crate) mod read;
+#[allow(dead_code)]
+pub(crate) mod repack;
 pub(crate) mod sealed;
 pub(crate) mod session;
 pub(crate) mod sessions;
