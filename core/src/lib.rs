@@ -21,6 +21,9 @@ mod error;
 mod format;
 mod id;
 mod maintain;
+#[cfg(feature = "mistakes")]
+#[doc(hidden)]
+pub use store::mistakes::Mistake;
 mod path;
 mod problem;
 mod progress;

@@ -109,6 +109,13 @@ impl Repository {
         Timestamp::new(self.store.config().created, 0)
     }
 
+    /// Makes it make a mistake, for tests that are to notice it.
+    #[cfg(feature = "mistakes")]
+    #[doc(hidden)]
+    pub fn make_mistake(&self, mistake: Option<crate::Mistake>) {
+        self.store.make(mistake);
+    }
+
     /// What every operation begins with: the devices that may sign, of the repository that was opened.
     fn devices_list(&self) -> Result<DeviceList> {
         self.store.check_present()?;
