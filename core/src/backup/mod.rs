@@ -1,9 +1,7 @@
 //! Backup: entries of a source in, a tree of them out.
 
 mod change;
-mod content;
 mod options;
-mod pending;
 mod previous;
 mod unsorted;
 
@@ -17,6 +15,7 @@ use crate::error::{Result, invalid};
 use crate::format::entry::{Content, Entry, EntryKind, HardLink, Hole, Xattr};
 use crate::format::node::{Totals, fault, xattr_fault};
 use crate::id::BlobId;
+use crate::ingest::{ContentReader, Failure, PendingTree, Stored};
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
 use crate::report::ProblemLog;
@@ -25,8 +24,6 @@ use crate::store::local_tree::LocalTreeWriter;
 use crate::store::read::StoreReader;
 use crate::store::write::BlobWriter;
 use crate::tree::Boundaries;
-use content::{ContentReader, Failure, Stored};
-use pending::PendingTree;
 use previous::Previous;
 use std::collections::HashMap;
 use unsorted::Unsorted;
