@@ -43,6 +43,7 @@ pub use cancel::CancelToken;
 pub use check::{CheckKind, CheckOptions, CheckProblem, CheckReport};
 pub use chunker::ChunkSizes;
 pub use context::{Budget, Context};
+pub use copy::{CopyDestination, CopyOptions, CopyReport, SnapshotCopy};
 pub use crypto::password::Cost;
 pub use crypto::recovery::RecoveryCode;
 pub use error::{Error, ErrorKind, Result, Retry};

@@ -20,7 +20,7 @@ use crate::store::filter::SnapshotFilter;
 use crate::store::local_tree::LocalTrees;
 use crate::store::read::StoreReader;
 use crate::store::session::Session;
-use crate::store::snapshots::{self, NewSnapshot, Snapshot, Snapshots};
+use crate::store::snapshots::{self, NewSnapshot, RESERVED_METADATA, Snapshot, Snapshots};
 use crate::store::write::BlobWriter;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +111,9 @@ impl Repository {
         if !LEVELS.contains(&level) {
             return Err(invalid(operation, "the compression level is not between -7 and 19"));
         }
+        if options.metadata.keys().any(|name| name.starts_with(RESERVED_METADATA)) {
+            return Err(invalid(operation, "names of metadata that begin with \"strongroom.\" are reserved"));
+        }
         let meter = ctx.meter();
         meter.phase(Phase::Preparing);
         let keys = self.store.keys();
@@ -170,7 +173,7 @@ impl Repository {
             Parent::Snapshot(id) => Some(snapshots.load(&id)?),
             Parent::Newest => snapshots.latest(&SnapshotFilter::all().lineage(*lineage))?.0,
         };
-        let found = checkpoints::latest(backend, keys, devices, lineage, start.parent.as_ref())?;
+        let found = checkpoints::latest(backend, keys, devices, lineage, start.parent.as_ref(), None)?;
         // The newest may have had the shortest time, and reach less far than one before.
         let largest = found.largest.filter(|largest| {
             found.checkpoint.as_ref().is_some_and(|(newest, _)| newest.counts.entries < largest.counts.entries)
@@ -237,7 +240,8 @@ impl Repository {
             duration: Duration::ZERO,
         };
         if !done.finished {
-            let new = NewCheckpoint { session, sequence: 0, lineage, root: done.root, time: began, counts };
+            let new =
+                NewCheckpoint { session, sequence: 0, lineage, root: done.root, time: began, counts, origin: None };
             checkpoints::write(backend, keys, devices, new)?;
             report.outcome = Outcome::Suspended;
             return Ok(report);
