@@ -63,7 +63,7 @@ impl<'a> Previous<'a> {
             BaseTree::Local(tree) => sorted.then_some((Walk::Local(tree), base.began)),
         };
         let walks = bases.into_iter().filter_map(walk).collect();
-        Previous { walks, sorted, presence: Presence::new(reader.store()) }
+        Previous { walks, sorted, presence: Presence::new(reader) }
     }
 
     /// The entry at `path`, and when the backup that holds it began. Damage to an earlier tree costs only speed:

@@ -79,7 +79,7 @@ impl<'a> Outlet<'a> {
     pub(super) fn new(queue: &'a Queue<Item>, reader: &'a StoreReader, bases: Vec<Base>) -> Self {
         let bases =
             bases.into_iter().map(|base| Walk { of: base.of, cursor: Cursor::new(reader, base.root) }).collect();
-        let presence = Presence::new(reader.store());
+        let presence = Presence::new(reader);
         Outlet { queue, bases, presence, open: true, error: None, last: None }
     }
 

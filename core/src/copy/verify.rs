@@ -84,7 +84,7 @@ fn differs(path: &EntryPath, detail: &'static str) -> Error {
 
 impl<'a> Side<'a> {
     fn new(copy: &'a Copy<'a>) -> Self {
-        let (cursor, presence) = (Cursor::new(copy.reader, copy.root), Presence::new(copy.reader.store()));
+        let (cursor, presence) = (Cursor::new(copy.reader, copy.root), Presence::new(copy.reader));
         Side { copy, cursor, presence, missing: Skipped::default(), first_missing: None, error: None }
     }
 

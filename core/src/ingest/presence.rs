@@ -4,10 +4,13 @@ use crate::error::Result;
 use crate::format::entry::{Content, Entry};
 use crate::id::SegmentId;
 use crate::store::Store;
+use crate::store::commit;
+use crate::store::read::StoreReader;
 use std::collections::HashSet;
 
 /// Looks for segments in the index, and remembers those it found.
 pub(crate) struct Presence<'a> {
+    reader: &'a StoreReader,
     store: &'a Store,
     /// Segments known to be in the index.
     present: HashSet<SegmentId>,
@@ -17,8 +20,8 @@ pub(crate) struct Presence<'a> {
 const MAX_PRESENT: usize = 4096;
 
 impl<'a> Presence<'a> {
-    pub(crate) fn new(store: &'a Store) -> Self {
-        Presence { store, present: HashSet::new() }
+    pub(crate) fn new(reader: &'a StoreReader) -> Self {
+        Presence { reader, store: reader.store(), present: HashSet::new() }
     }
 
     /// Whether the repository still has what an entry of an earlier snapshot refers to.
@@ -33,6 +36,8 @@ impl<'a> Presence<'a> {
                 }
                 Ok(true)
             }
+            // Other trees may share a list with a snapshot that is gone, and then not what it lists.
+            Content::List { id, .. } if self.store.index().is_condemning()? => commit::lasts(self.reader, id),
             Content::List { id, .. } => Ok(self.store.index().blob_segment(id)?.is_some()),
         }
     }
@@ -41,7 +46,7 @@ impl<'a> Presence<'a> {
         if self.present.contains(id) {
             return Ok(true);
         }
-        let present = self.store.index().has_segment(id)?;
+        let present = self.store.index().has_lasting_segment(id)?;
         if present {
             if self.present.len() >= MAX_PRESENT {
                 self.present.clear();

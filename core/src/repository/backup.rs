@@ -8,13 +8,14 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::lease::LeasePurpose;
 use crate::format::snapshot::{SnapshotBody, SnapshotCounts, SnapshotOutcome};
-use crate::id::{BlobId, LineageId, SessionId, SnapshotId};
+use crate::id::{BlobId, LineageId, SnapshotId};
 use crate::problem::Problem;
 use crate::progress::{Meter, Phase};
 use crate::report::Outcome;
 use crate::source::{EntrySource, Source};
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::clock;
+use crate::store::commit;
 use crate::store::devices::DeviceList;
 use crate::store::filter::SnapshotFilter;
 use crate::store::local_tree::LocalTrees;
@@ -145,7 +146,7 @@ impl Repository {
                 &start,
                 done,
                 &work.writer,
-                Commit { began, lineage, session: session.id(), body, options },
+                Commit { began, lineage, session: &session, reader: &reader, body, options },
             )
         });
         session.end();
@@ -203,7 +204,7 @@ impl Repository {
         commit: Commit<'_>,
     ) -> Result<BackupReport> {
         let (backend, keys) = (self.store.backend(), self.store.keys());
-        let Commit { began, lineage, session, body, options } = commit;
+        let Commit { began, lineage, session, reader, body, options } = commit;
         let (stored_packs, stored_bytes) = writer.sent()?;
         let (problems, problem_count) = done.problems.finish();
         let counts = SnapshotCounts {
@@ -240,8 +241,15 @@ impl Repository {
             duration: Duration::ZERO,
         };
         if !done.finished {
-            let new =
-                NewCheckpoint { session, sequence: 0, lineage, root: done.root, time: began, counts, origin: None };
+            let new = NewCheckpoint {
+                session: session.id(),
+                sequence: 0,
+                lineage,
+                root: done.root,
+                time: began,
+                counts,
+                origin: None,
+            };
             checkpoints::write(backend, keys, devices, new)?;
             report.outcome = Outcome::Suspended;
             return Ok(report);
@@ -257,13 +265,13 @@ impl Repository {
             root: done.root,
             time: options.time.unwrap_or(began),
             lineage,
-            session,
+            session: session.id(),
             counts,
             parents: parent.map(|parent| parent.id).into_iter().collect(),
             outcome,
             body,
         };
-        report.snapshot = Some(snapshots::write(backend, keys, devices, new)?);
+        report.snapshot = Some(commit::commit(session, reader, devices, new)?);
         Ok(report)
     }
 }
@@ -272,7 +280,8 @@ impl Repository {
 struct Commit<'a> {
     began: Timestamp,
     lineage: LineageId,
-    session: SessionId,
+    session: &'a Session,
+    reader: &'a StoreReader,
     body: SnapshotBody,
     options: &'a BackupOptions,
 }

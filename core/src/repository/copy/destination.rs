@@ -12,6 +12,7 @@ use crate::report::Outcome;
 use crate::repository::Repository;
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::clock;
+use crate::store::commit;
 use crate::store::devices::DeviceList;
 use crate::store::filter::SnapshotFilter;
 use crate::store::marks::{self, NewMark};
@@ -164,7 +165,7 @@ pub(super) fn prepare(
 }
 
 /// Makes what came to a destination durable in name: a snapshot, or a checkpoint to go on from.
-pub(super) fn commit(
+pub(super) fn conclude(
     end: &mut Destination<'_>,
     source: &Source<'_>,
     snapshot: &Snapshot,
@@ -212,7 +213,7 @@ pub(super) fn commit(
         description: snapshot.description.clone(),
     };
     let new = NewSnapshot { root, time: snapshot.time, lineage, session, counts, parents, outcome, body };
-    let id = snapshots::write(backend, keys, &devices, new)?;
+    let id = commit::commit(&prepared.session, &prepared.reader, &devices, new)?;
     end.held.insert(origin, Held { id, root, hold_until: None });
     end.report.copied.push(SnapshotCopy {
         source: snapshot.id,

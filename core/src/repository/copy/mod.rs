@@ -13,7 +13,7 @@ use crate::report::Outcome;
 use crate::store::filter::SnapshotFilter;
 use crate::store::read::StoreReader;
 use crate::store::snapshots::Snapshot;
-use destination::{Destination, Prepared, commit, prepare};
+use destination::{Destination, Prepared, conclude, prepare};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -236,7 +236,7 @@ impl Work<'_> {
         for (number, one, done) in copied {
             finished &= done.finished;
             if let Some(end) = self.ends.get_mut(number) {
-                let committed = commit(end, &self.source, snapshot, one, done);
+                let committed = conclude(end, &self.source, snapshot, one, done);
                 end.note(committed);
             }
         }
