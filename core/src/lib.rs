@@ -16,10 +16,12 @@ mod check;
 mod chunker;
 mod compress;
 mod context;
+mod copy;
 mod crypto;
 mod error;
 mod format;
 mod id;
+mod ingest;
 mod maintain;
 #[cfg(feature = "mistakes")]
 #[doc(hidden)]
@@ -44,6 +46,7 @@ pub use cancel::CancelToken;
 pub use check::{CheckKind, CheckOptions, CheckProblem, CheckReport};
 pub use chunker::ChunkSizes;
 pub use context::{Budget, Context};
+pub use copy::{CopyDestination, CopyOptions, CopyReport, SnapshotCopy};
 pub use crypto::password::Cost;
 pub use crypto::recovery::RecoveryCode;
 pub use error::{Error, ErrorKind, Result, Retry};
