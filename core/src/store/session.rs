@@ -4,6 +4,7 @@ use super::devices::DeviceList;
 use super::leases::{self, HeldLease};
 use super::{Store, clock};
 use crate::error::{Result, internal};
+use crate::format::entry::Timestamp;
 use crate::format::lease::LeasePurpose;
 use crate::id::SessionId;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -44,6 +45,11 @@ impl Session {
 
     pub(crate) fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// When storage received the newest lease: what time it was then, by the storage's clock.
+    pub(crate) fn received(&self) -> Result<Timestamp> {
+        Ok(self.state()?.lease.received())
     }
 
     fn state(&self) -> Result<MutexGuard<'_, State>> {

@@ -74,7 +74,6 @@ impl HeldLease {
     }
 
     /// When storage received the newest lease, by the storage's clock.
-    #[cfg(test)]
     pub(crate) fn received(&self) -> Timestamp {
         self.received
     }
