@@ -53,7 +53,7 @@ pub use maintain::{
     ForgetOptions, ForgetReport, GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision,
     RetentionGroup, RetentionPolicy,
 };
-pub use maintain::{RebuildReport, RepositoryStats, SnapshotStats, UnreadablePack};
+pub use maintain::{PruneOptions, PruneReport, RebuildReport, RepositoryStats, SnapshotStats, UnreadablePack};
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};

@@ -7,13 +7,14 @@ use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::entry::Timestamp;
 use crate::format::lease::LeasePurpose;
 use crate::id::SnapshotId;
-use crate::store::Store;
 use crate::store::devices::DeviceList;
 use crate::store::filter::SnapshotFilter;
-use crate::store::session::Session;
+use crate::store::leases;
 use crate::store::snapshots::Snapshots;
+use crate::store::write::new_session;
+use crate::store::{Store, clock};
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::time::Duration;
 
 const FORGET: &str = "forget snapshots";
 
@@ -63,7 +64,8 @@ impl ForgetOptions {
         self
     }
 
-    /// Removes nothing, and only tells what would be removed.
+    /// Removes nothing, and only tells what would be removed. Leaves a lease like any other run, to be told what time it
+    /// is by the storage's clock.
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
         self
@@ -106,8 +108,8 @@ impl ForgetReport {
 
 /// Removes snapshots, their marks after them, and marks that an earlier run did not come to.
 pub(crate) fn forget(
-    store: &Arc<Store>,
-    devices: &Arc<DeviceList>,
+    store: &Store,
+    devices: &DeviceList,
     options: &ForgetOptions,
     ctx: &Context,
 ) -> Result<ForgetReport> {
@@ -122,9 +124,7 @@ pub(crate) fn forget(
         }
     }
     ctx.check(FORGET)?;
-    // The lease tells the storage's time, which decides.
-    let session = Session::begin(store, devices, LeasePurpose::Prune)?;
-    let now = session.received()?;
+    let now = storage_time(store, devices)?;
     // Marks before snapshots: the snapshot of a mark that is listed was there before.
     let mut snapshots = Snapshots::open(backend, keys, devices)?;
     let mut report = ForgetReport {
@@ -149,7 +149,6 @@ pub(crate) fn forget(
         // is still there has the tags and holds it had.
         let delete = |name: &ObjectName| {
             ctx.check(FORGET)?;
-            session.keep();
             backend.delete(name).map_err(|error| cannot_delete(error, name))
         };
         for id in &leftover {
@@ -160,8 +159,19 @@ pub(crate) fn forget(
             snapshots.marks().names_of(&id).iter().try_for_each(delete)?;
         }
     }
-    session.end();
     Ok(report)
+}
+
+/// What time it is by the storage's clock: when it receives a lease. That one ends at once, as nobody needs to wait for
+/// this: whatever goes on at the same time, removing a snapshot leaves all that others rely on.
+fn storage_time(store: &Store, devices: &DeviceList) -> Result<Timestamp> {
+    /// In case that its end cannot be written.
+    const DURATION: Duration = Duration::from_secs(60);
+    let (backend, keys, id) = (store.backend(), store.keys(), new_session()?);
+    let mut lease = leases::begin(backend, keys, devices, id, LeasePurpose::Prune, DURATION, clock())?;
+    let now = lease.received();
+    let _ = lease.end(backend, keys, devices, clock());
+    Ok(now)
 }
 
 struct Run {

@@ -11,7 +11,6 @@ use crate::store::clock;
 use crate::store::devices::DeviceList;
 use crate::store::marks::{self, NewMark};
 use crate::store::snapshots::{Snapshot, Snapshots};
-use std::sync::Arc;
 
 impl Repository {
     /// Removes snapshots: those that a policy does not keep, or those that are named. Held ones stay, whatever is
@@ -44,8 +43,7 @@ impl Repository {
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) where the storage deletes nothing; what is wrong with a mark
     /// that cannot be read, since it may hold any snapshot; and those of the storage.
     pub fn forget(&self, options: &ForgetOptions, ctx: &Context) -> Result<ForgetReport> {
-        let devices = Arc::new(self.devices_list()?);
-        maintain::forget(&self.store, &devices, options, ctx)
+        maintain::forget(&self.store, &self.devices_list()?, options, ctx)
     }
 
     /// Holds a snapshot until a time: before that, [`forget`](Repository::forget) does not remove it. Never shortens a

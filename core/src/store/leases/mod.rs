@@ -79,7 +79,6 @@ impl HeldLease {
     }
 
     /// Until when it holds, by the storage's clock.
-    #[cfg(test)]
     pub(crate) fn expires(&self) -> Timestamp {
         expiry(self.received, self.duration)
     }
