@@ -2,6 +2,7 @@
 
 mod backup;
 mod care;
+mod copy;
 mod forget;
 mod keys;
 mod listing;
