@@ -3,6 +3,7 @@
 mod backup;
 mod care;
 mod copy;
+mod forget;
 mod keys;
 mod listing;
 mod look;

@@ -54,6 +54,8 @@ fn run(app: &App, command: Command) -> Result<Exit> {
         Command::Export(args) => commands::export::run(app, &args),
         Command::Check(args) => commands::check::run(app, &args),
         Command::Tag(args) => commands::tag::run(app, &args),
+        Command::Hold(args) => commands::hold::run(app, &args),
+        Command::Forget(args) => commands::forget::run(app, &args),
         Command::Key(args) => commands::key::run(app, &args),
         Command::Device(args) => commands::device::run(app, &args),
         Command::Prune(args) => commands::prune::run(app, &args),

@@ -109,6 +109,8 @@ pub(crate) enum Command {
     Export(commands::export::ExportArgs),
     Check(commands::check::CheckArgs),
     Tag(commands::tag::TagArgs),
+    Hold(commands::hold::HoldArgs),
+    Forget(Box<commands::forget::ForgetArgs>),
     Key(commands::key::KeyArgs),
     Device(commands::device::DeviceArgs),
     Prune(commands::prune::PruneArgs),

@@ -8,6 +8,8 @@ pub(crate) mod device;
 pub(crate) mod diff;
 pub(crate) mod export;
 pub(crate) mod find;
+pub(crate) mod forget;
+pub(crate) mod hold;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod ls;
