@@ -2,7 +2,7 @@
 
 use crate::process;
 use crate::workspace::Workspace;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::process::ExitCode;
 
 /// Makers of checked-in files: package, the ignored test that writes them, the variable that tells it where, the folder.
@@ -32,6 +32,26 @@ pub(crate) fn quickstart(workspace: &Workspace, arguments: &[String]) -> Result<
         run.arg(workspace.root());
     }
     process::become_it(&mut run)
+}
+
+/// Runs the tests that look for rare things, for longer than there is time for every day.
+pub(crate) fn soak(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
+    let seconds: u64 = match arguments {
+        [] => 600,
+        [seconds] => seconds.parse().with_context(|| format!("`{seconds}` is no number of seconds"))?,
+        _ => bail!("soak takes one argument, a number of seconds"),
+    };
+    for (package, test, variable, value) in [
+        ("strongroom-cli", "processes", "STRONGROOM_SOAK_SECONDS", seconds),
+        ("strongroom", "model", "STRONGROOM_MODEL_RUNS", 1500),
+    ] {
+        let mut run = workspace.cargo();
+        run.args(["test", "--package", package, "--test", test, "--", "--nocapture"]).env(variable, value.to_string());
+        if !run.status()?.success() {
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Writes the checked-in files that are generated.

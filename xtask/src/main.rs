@@ -33,6 +33,9 @@ cargo xtask bench [ARGUMENT...]
     The benchmarks, in the release profile; arguments go to the benchmark program.
 cargo xtask quickstart [ARGUMENT...]
     Builds the `strongroom` command and runs its quickstart, on this project's folder if none is named.
+cargo xtask soak [SECONDS]
+    Processes that write and prune one repository and are killed at random, for ten minutes if no
+    other time is given, and then the model of pruning with ten times as many interleavings.
 cargo xtask gen
     Writes the checked-in files that are generated.
 ";
@@ -69,6 +72,7 @@ fn run() -> Result<ExitCode> {
         }
         "bench" => commands::bench(&workspace, &arguments),
         "quickstart" => commands::quickstart(&workspace, &arguments),
+        "soak" => commands::soak(&workspace, &arguments),
         "gen" => commands::generate(&workspace),
         other => bail!("there is no command `{other}`; `cargo xtask help` lists them"),
     }

@@ -10,6 +10,7 @@ use std::io::{self, IoSlice, Write};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A repository's objects as files in a folder: `config`, `keys/…`, `packs/ab/ab…` and so on.
 ///
@@ -190,6 +191,30 @@ impl Backend for LocalBackend {
     fn location(&self) -> String {
         self.root.display().to_string()
     }
+
+    /// Network file systems show others what changed only after a while: NFS caches folders for up to a minute (nfs(5),
+    /// `acdirmax`). What is not known to be local gets twice that.
+    fn settling(&self) -> Duration {
+        if is_local(&self.root) { Duration::ZERO } else { Duration::from_secs(120) }
+    }
+}
+
+/// Whether a folder is on a file system that only this machine changes. Magic numbers of statfs(2).
+fn is_local(folder: &Path) -> bool {
+    const LOCAL: [u64; 11] = [
+        0xEF53,      // ext2, ext3, ext4
+        0x9123_683E, // btrfs
+        0x5846_5342, // xfs
+        0xF2F5_2010, // f2fs
+        0x2FC1_2FC1, // zfs
+        0xCA45_1A4E, // bcachefs
+        0x0102_1994, // tmpfs
+        0x8584_58F6, // ramfs
+        0x794C_7630, // overlayfs
+        0x4D44,      // fat
+        0x2011_BAB0, // exfat
+    ];
+    rustix::fs::statfs(folder).is_ok_and(|stat| u64::try_from(stat.f_type).is_ok_and(|kind| LOCAL.contains(&kind)))
 }
 
 fn no_file(path: &Path) -> Error {

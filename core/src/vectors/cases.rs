@@ -14,6 +14,7 @@ use crate::error::ErrorKind::{self, Corrupt, InvalidArgument, Unsupported, Untru
 use crate::format::bundle::{Bundle, Role, owner_signing};
 use crate::format::cbor::MapWriter;
 use crate::format::checkpoint::Checkpoint;
+use crate::format::condemnation::{Condemnation, Stage};
 use crate::format::config::{Config, Sizes};
 use crate::format::device::{DeviceKey, device_id};
 use crate::format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Owner, Run, Timestamp, Xattr};
@@ -133,6 +134,7 @@ pub(super) fn of(kind: &str, world: &World, code: &RecoveryCode) -> Vec<Case> {
         "mark" => mark(world),
         "lease" => lease(world),
         "checkpoint" => checkpoint(world),
+        "condemnation" => condemnation(world),
         _ => panic!("there are no cases of {kind}"),
     }
 }
@@ -1214,6 +1216,54 @@ fn lease(world: &World) -> Vec<Case> {
     cases.bad("an unknown state", Unsupported, fields(&|map| map.put(7, 3)));
     cases.sound("the longest lease", &fields(&|map| map.put(6, 604_800)));
     cases.bad("a lease of more than a week", Corrupt, fields(&|map| map.put(6, 604_801)));
+    cases.list
+}
+
+fn condemnation(world: &World) -> Vec<Case> {
+    let context = Condemnation::CONTEXT;
+    let made = Made { kind: Kind::Condemnation, context, world, purpose: Purpose::Condemnation };
+    let whole = |stage: Stage| {
+        let names_packs = matches!(stage, Stage::Listed | Stage::Doomed);
+        Condemnation {
+            session: SESSION,
+            sequence: 3,
+            stage,
+            packs: [0xd1, 0xd2].into_iter().filter(|_| names_packs).map(|id| PackId::from_bytes([id; 32])).collect(),
+            sessions: [0xe1, 0xe2]
+                .into_iter()
+                .filter(|_| !names_packs)
+                .map(|id| SessionId::from_bytes([id; 16]))
+                .collect(),
+            time: Timestamp::new(TIME, 0),
+        }
+    };
+    let seal = |map: MapWriter| made.seal(&map.encode().unwrap());
+    let sound = seal(whole(Stage::Listed).put(start()));
+    let mut cases = Cases::default();
+    for (stage, name) in [(Stage::Armed, "armed"), (Stage::Fenced, "fenced"), (Stage::Doomed, "doomed")] {
+        cases.sound(name, &seal(whole(stage).put(start())));
+    }
+    cases.sound("listed", &sound);
+    let nothing = Condemnation { packs: Vec::new(), ..whole(Stage::Doomed) };
+    cases.sound("doomed without any", &seal(nothing.put(start())));
+    cases.headers(&sound);
+    cases.bad("a flipped bit", Corrupt, flip_last(&sound));
+    cases.bad("cut off", Corrupt, cut(&sound));
+    cases.bad("something behind its end", Corrupt, longer(&sound));
+    let fields = |change: &dyn Fn(MapWriter) -> MapWriter| seal(change(whole(Stage::Listed).put(start())));
+    cases.bad("a version to come", Unsupported, fields(&|map| map.put(0, 2)));
+    cases.bad("another repository", Corrupt, fields(&|map| map.bytes(1, &[0x23; 16])));
+    cases.bad("an unknown field", Unsupported, fields(&|map| map.put(8, 1)));
+    cases.bad("an unknown stage", Unsupported, fields(&|map| map.put(4, 5)));
+    cases.bad("half a pack id", Corrupt, fields(&|map| map.bytes(5, &[0xd1; 48])));
+    cases.bad("packs that do not ascend", Corrupt, fields(&|map| map.bytes(5, &[[0xd2; 32], [0xd1; 32]].concat())));
+    cases.bad("a pack twice", Corrupt, fields(&|map| map.bytes(5, &[0xd1; 64])));
+    cases.bad("sessions that do not ascend", Corrupt, {
+        seal(whole(Stage::Armed).put(start()).bytes(6, &[[0xe2; 16], [0xe1; 16]].concat()))
+    });
+    cases.bad("sessions where packs belong", Corrupt, fields(&|map| map.bytes(6, &[0xe1; 16])));
+    cases.bad("packs where sessions belong", Corrupt, seal(whole(Stage::Fenced).put(start()).bytes(5, &[0xd1; 32])));
+    cases.bad("signed by nobody", Corrupt, made.signed(|| whole(Stage::Listed).put(start()), &signing(WRITER)));
     cases.list
 }
 

@@ -10,6 +10,7 @@ use crate::crypto::{SecretKey, kem};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::bundle::{Bundle, Role, owner_signing};
 use crate::format::checkpoint::Checkpoint;
+use crate::format::condemnation::Condemnation;
 use crate::format::config::{Config, Sizes};
 use crate::format::device::{DeviceKey, DeviceRequest, List};
 use crate::format::entry::Timestamp;
@@ -100,6 +101,7 @@ pub(super) fn decode(world: &World, kind: &str, bytes: &[u8], input: &Value) -> 
         "snapshot" => snapshot(world, bytes),
         "mark" => mark(world, bytes),
         "lease" => lease(world, bytes),
+        "condemnation" => condemnation(world, bytes),
         "checkpoint" => checkpoint(world, bytes),
         _ => panic!("there are no vectors of {kind}"),
     }
@@ -304,6 +306,18 @@ fn lease(world: &World, bytes: &[u8]) -> Result<Value> {
         "duration": lease.duration,
         "state": if lease.state == LeaseState::Active { 1 } else { 2 },
         "time": show::time(lease.time),
+    }))
+}
+
+fn condemnation(world: &World, bytes: &[u8]) -> Result<Value> {
+    let (condemnation, _) = world.envelope::<Condemnation>(bytes, Purpose::Condemnation)?;
+    Ok(json!({
+        "session": condemnation.session.to_string(),
+        "sequence": condemnation.sequence,
+        "stage": condemnation.stage as u8,
+        "packs": condemnation.packs.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "sessions": condemnation.sessions.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "time": show::time(condemnation.time),
     }))
 }
 

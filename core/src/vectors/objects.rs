@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// Every kind there are vectors of.
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
     "config",
     "key_slot",
     "bundle",
@@ -34,6 +34,7 @@ const KINDS: [&str; 16] = [
     "mark",
     "lease",
     "checkpoint",
+    "condemnation",
 ];
 
 /// When storage received the objects.
@@ -160,6 +161,7 @@ fn derived(world: &World) -> Value {
                 "mark": hex(sealing.mark.expose()),
                 "lease": hex(sealing.lease.expose()),
                 "checkpoint": hex(sealing.checkpoint.expose()),
+                "condemnation": hex(sealing.condemnation.expose()),
                 "data_key": hex(epoch.data_private.as_ref().unwrap().seed().expose()),
                 "data_public_key": hex(&epoch.data_private.as_ref().unwrap().public_key().unwrap().to_bytes()),
             })

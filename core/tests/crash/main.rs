@@ -12,8 +12,8 @@ use common::reopen;
 use common::vault::Vault;
 use std::sync::Mutex;
 use strongroom::{
-    BackupOptions, CheckOptions, Context, ErrorKind, Folder, ObjectName, PruneOptions, Repository, Result, SnapshotId,
-    Timestamp,
+    BackupOptions, CheckOptions, Context, CopyOptions, ErrorKind, Folder, ForgetOptions, ObjectName, PruneOptions,
+    Repository, Result, SnapshotFilter, SnapshotId, Timestamp,
 };
 use world::{Documents, World, abandon_a_session, secret_of_a_maintainer};
 
@@ -128,6 +128,49 @@ fn pruning_by_a_maintainer() {
         let repo = Repository::open(backend, &secret_of_a_maintainer())?;
         repo.prune(&PruneOptions::new().min_live_share(1.0), &Context::new())?;
         Ok(Done::default())
+    });
+}
+
+#[test]
+fn forgetting() {
+    let mut world = World::make(4, &[]);
+    let gone: Vec<SnapshotId> = world.snapshots[..2].iter().map(|(id, _)| *id).collect();
+    let repo = reopen(world.vault.clone());
+    gone.iter().for_each(|id| drop(repo.tag(id, &["marked"], &[]).unwrap()));
+    world.may_go.clone_from(&gone);
+    stopped_everywhere("forget", &world, &|backend, _| {
+        let repo = Repository::open(backend.clone(), &common::secret())?;
+        let left: Vec<SnapshotId> =
+            repo.snapshots(&SnapshotFilter::all())?.map(|snapshot| Ok(snapshot?.id)).collect::<Result<_>>()?;
+        let named: Vec<SnapshotId> = gone.iter().copied().filter(|id| left.contains(id)).collect();
+        let options = match named.is_empty() {
+            // Whoever finds them gone has only their marks to clean up.
+            true => ForgetOptions::by_policy(RetentionPolicy::new().keep_last(100)),
+            false => ForgetOptions::snapshots(named),
+        };
+        repo.forget(&options, &Context::new())?;
+        Ok(Done { forgotten: gone.clone(), ..Done::default() })
+    });
+}
+
+/// The destination is what crashes; what it held before stays, and the copy is completed.
+#[test]
+fn copying() {
+    let source = World::make(2, &[]);
+    let world = World::make(1, &[]);
+    stopped_everywhere("copy", &world, &|backend, _| {
+        let away = Repository::open(backend, &common::secret())?;
+        let report = reopen(source.vault.clone()).copy_to(&[&away], &CopyOptions::new(), &Context::new())?;
+        if let Some(error) = report.destinations.into_iter().find_map(|destination| destination.error) {
+            return Err(error);
+        }
+        let copies =
+            away.snapshots(&SnapshotFilter::all())?.map(|snapshot| Ok(snapshot?.id)).collect::<Result<Vec<_>>>()?;
+        let made = copies.into_iter().filter(|id| world.snapshots.iter().all(|(old, _)| old != id));
+        Ok(Done {
+            made: made.zip(source.snapshots.iter().map(|(_, documents)| documents.clone())).collect(),
+            ..Done::default()
+        })
     });
 }
 

@@ -78,6 +78,7 @@ class Epoch:
         self.mark = crypto.derive("mark", index)
         self.lease = crypto.derive("lease", index)
         self.checkpoint = crypto.derive("checkpoint", index)
+        self.condemnation = crypto.derive("condemnation", index)
 
 
 def derived_epoch(root, number):

@@ -1,8 +1,23 @@
-"""Envelopes: snapshots, marks, leases and checkpoints."""
+"""Envelopes: snapshots, marks, leases, checkpoints and condemnations."""
 
 from . import crypto
 from .errors import corrupt, unsupported, untrusted
-from .wire import CHECKPOINT, HEADER, LEASE, MARK, SNAPSHOT, Fields, encode, has_control, header, i64, strip, u32, u64
+from .wire import (
+    CHECKPOINT,
+    CONDEMNATION,
+    HEADER,
+    LEASE,
+    MARK,
+    SNAPSHOT,
+    Fields,
+    encode,
+    has_control,
+    header,
+    i64,
+    strip,
+    u32,
+    u64,
+)
 
 KIB, MIB = 1024, 1024 * 1024
 
@@ -174,3 +189,28 @@ class Checkpoint(Envelope):
         self.time = fields.time(7)
         self.counts = counts(fields.map(8))
         self.origin = fields.optional(fields.bytes, 9, 16)
+
+
+class Condemnation(Envelope):
+    KIND, CONTEXT, MAX_LENGTH = CONDEMNATION, "condemnation", 4 * MIB
+
+    def take(self, fields):
+        self.session = fields.bytes(2, 16)
+        self.sequence = fields.u32(3)
+        self.stage = fields.u32(4)
+        if self.stage not in (1, 2, 3, 4):
+            raise unsupported(f"stage {self.stage} is not known")
+        self.packs = ascending_ids(fields.bytes(5), 32)
+        self.sessions = ascending_ids(fields.bytes(6), 16)
+        self.time = fields.time(7)
+        if self.sessions if self.stage in (1, 4) else self.packs:
+            raise corrupt("it names what its stage does not")
+
+
+def ascending_ids(data, length):
+    if len(data) % length or len(data) // length > 65_536:
+        raise corrupt("a list of ids is of an impossible length")
+    ids = [data[start : start + length] for start in range(0, len(data), length)]
+    if any(a >= b for a, b in zip(ids, ids[1:])):
+        raise corrupt("a list of ids does not ascend")
+    return ids

@@ -30,7 +30,7 @@ from .keys import (
     public_key_of,
 )
 from .repository import Repository, Storage
-from .snapshots import Checkpoint, Lease, Mark, Snapshot
+from .snapshots import Checkpoint, Condemnation, Lease, Mark, Snapshot
 from .wire import padme
 
 SECRETS = {
@@ -334,6 +334,18 @@ def show_checkpoint(world, data, _):
     }
 
 
+def show_condemnation(world, data, _):
+    condemnation = world.envelope(Condemnation, data)
+    return {
+        "session": condemnation.session.hex(),
+        "sequence": condemnation.sequence,
+        "stage": condemnation.stage,
+        "packs": [pack.hex() for pack in condemnation.packs],
+        "sessions": [session.hex() for session in condemnation.sessions],
+        "time": list(condemnation.time),
+    }
+
+
 SHOW = {
     "config": show_config,
     "key_slot": show_slot,
@@ -351,6 +363,7 @@ SHOW = {
     "mark": show_mark,
     "lease": show_lease,
     "checkpoint": show_checkpoint,
+    "condemnation": show_condemnation,
 }
 
 
@@ -371,7 +384,7 @@ def check_derived(world, told):
     id_key, chunker_key = crypto.derive("id key", root), crypto.derive("chunker key", root)
     epochs = []
     for number, epoch in world.epochs.items():
-        names = "footer trailer snapshot mark lease checkpoint".split()
+        names = "footer trailer snapshot mark lease checkpoint condemnation".split()
         epochs.append({
             "epoch": number,
             "index_key": epoch.index.hex(),
