@@ -633,6 +633,17 @@ fn read_children(reader: &mut Reader<'_>) -> Result<Vec<Child>> {
     Ok(children)
 }
 
+/// What the bytes of a node or run list refer to, as whoever wrote them said in the footer.
+pub(crate) fn references_of(bytes: &[u8]) -> Result<Vec<Reference>> {
+    if bytes.first() == Some(&RUN_LIST) {
+        return Ok(RunList::decode(bytes)?.encode().1);
+    }
+    match Node::decode(bytes)? {
+        Node::Leaf(entries) => Ok(encode_leaf(&entries)?.1),
+        Node::Inner { level, children } => Ok(encode_inner(level, &children).1),
+    }
+}
+
 impl RunList {
     pub(crate) fn encode(&self) -> (Vec<u8>, Vec<Reference>) {
         match self {

@@ -1,10 +1,13 @@
-//! Looking after a repository: rebuilding its index, and figures on what it holds.
+//! Looking after a repository: rebuilding its index, repairing it, and figures on what it holds.
 
 mod rebuild;
+mod repair;
 mod stats;
 
 pub(crate) use rebuild::rebuild_index;
 pub use rebuild::{RebuildReport, UnreadablePack};
+pub(crate) use repair::repair;
+pub use repair::{DamagedPack, Loss, RepairOptions, RepairReport, SalvagedSnapshot};
 pub(crate) use stats::stats;
 pub use stats::{RepositoryStats, SnapshotStats};
 
