@@ -50,8 +50,8 @@ pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Own
 pub use format::snapshot::{SnapshotCounts, SnapshotOutcome};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
 pub use maintain::{
-    DamagedPack, Loss, RebuildReport, RepairOptions, RepairReport, RepositoryStats, SalvagedSnapshot, SnapshotStats,
-    UnreadablePack,
+    DamagedPack, Loss, PruneOptions, PruneReport, RebuildReport, RepairOptions, RepairReport, RepositoryStats,
+    SalvagedSnapshot, SnapshotStats, UnreadablePack,
 };
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};

@@ -59,7 +59,7 @@ pub(crate) fn move_all(store: &Arc<Store>) {
     let mut repacker = Repacker::new(store, &ctx);
     for info in &packs {
         let pack = WholePack::read(store, &info.name.id().unwrap(), info.length, &Throttle::new(None), &ctx).unwrap();
-        pack.segments(|_| true).try_for_each(|segment| repacker.add(segment?)).unwrap();
+        pack.segments(|_| Ok(true)).try_for_each(|segment| repacker.add(segment?)).unwrap();
     }
     repacker.finish().unwrap();
     let superseded = objects.iter().map(|info| info.name.id().unwrap()).collect();
@@ -159,7 +159,7 @@ impl Fixture {
         let store = self.open();
         let _ = self.reader(&store);
         let mut packs: BTreeMap<PackId, BTreeSet<u8>> = BTreeMap::new();
-        let mut visit = |place: crate::store::table::SegmentPlace| {
+        let mut visit = |_: usize, place: crate::store::table::SegmentPlace| {
             packs.entry(place.pack).or_default().insert(place.header.kind as u8);
             Ok(())
         };

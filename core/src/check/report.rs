@@ -49,6 +49,8 @@ pub enum CheckKind {
     DamagedLease,
     /// A checkpoint cannot be read or trusted. No backup depends on it; one that was suspended begins anew.
     DamagedCheckpoint,
+    /// A list of packs that pruning condemned cannot be read: nothing is backed up until pruning has put that right.
+    DamagedCondemnation,
     /// A key slot is damaged: what it was made for opens nothing any more.
     DamagedKey,
     /// A device list is damaged.
@@ -85,6 +87,7 @@ impl CheckKind {
             CheckKind::DamagedMark => "damaged_mark",
             CheckKind::DamagedLease => "damaged_lease",
             CheckKind::DamagedCheckpoint => "damaged_checkpoint",
+            CheckKind::DamagedCondemnation => "damaged_condemnation",
             CheckKind::DamagedKey => "damaged_key",
             CheckKind::DamagedDevices => "damaged_devices",
             CheckKind::UnindexedPack => "unindexed_pack",
@@ -131,6 +134,7 @@ impl CheckProblem {
             Folder::Marks => CheckKind::DamagedMark,
             Folder::Sessions if name.file().contains('.') => CheckKind::DamagedCheckpoint,
             Folder::Sessions => CheckKind::DamagedLease,
+            Folder::Condemned => CheckKind::DamagedCondemnation,
             _ => CheckKind::Unreadable,
         };
         CheckProblem::new(kind_of(error, damaged, damaged), name, error.to_string())

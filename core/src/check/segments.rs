@@ -35,6 +35,9 @@ pub(super) struct Segments<'a> {
     state: Mutex<State>,
 }
 
+/// What is known, and what to report of it.
+type Found = (Known, Option<(CheckKind, String)>);
+
 #[derive(Default)]
 struct State {
     known: HashMap<SegmentId, Known>,
@@ -97,7 +100,7 @@ impl<'a> Segments<'a> {
 
     /// Looks for a copy of the segment that can be trusted. What is wrong with the segment is returned when it is
     /// not said already by a problem with a copy that was read.
-    fn find(&self, id: &SegmentId) -> Result<(Known, Option<(CheckKind, String)>)> {
+    fn find(&self, id: &SegmentId) -> Result<Found> {
         let places = self.reader.store().index().segment(id)?;
         let found = self.find_at(id, &places)?;
         if matches!(found, Some((Known::Sound { .. }, _))) {
@@ -110,7 +113,7 @@ impl<'a> Segments<'a> {
         }
     }
 
-    fn find_at(&self, id: &SegmentId, places: &[SegmentPlace]) -> Result<Option<(Known, Option<(CheckKind, String)>)>> {
+    fn find_at(&self, id: &SegmentId, places: &[SegmentPlace]) -> Result<Option<Found>> {
         let mut worst = None;
         for place in places {
             if place.header.kind != BlobKind::Data {
@@ -138,7 +141,7 @@ impl<'a> Segments<'a> {
     }
 }
 
-fn unlisted() -> (Known, Option<(CheckKind, String)>) {
+fn unlisted() -> Found {
     lost(CheckKind::MissingFromIndex, "no readable index object lists it")
 }
 
@@ -147,11 +150,11 @@ fn sound(header: &SegmentHeader) -> Known {
     Known::Sound { blobs: header.blob_count, bytes: u64::from(header.raw_length).saturating_sub(table) }
 }
 
-fn lost(kind: CheckKind, detail: &str) -> (Known, Option<(CheckKind, String)>) {
+fn lost(kind: CheckKind, detail: &str) -> Found {
     (Known::Lost(detail.into()), Some((kind, detail.to_owned())))
 }
 
-fn lost_copy(name: &ObjectName, error: Option<&Error>) -> (Known, Option<(CheckKind, String)>) {
+fn lost_copy(name: &ObjectName, error: Option<&Error>) -> Found {
     match error.filter(|error| error.kind() != ErrorKind::NotFound) {
         None => lost(CheckKind::MissingSegment, &format!("{name}, which holds it, is missing")),
         Some(error) => {

@@ -77,10 +77,12 @@ pub struct UnreadablePack {
 
 /// Makes the index list every pack in storage as it is. What is listed correctly stays as it is; objects that are
 /// damaged or list something wrong are superseded. Works for everyone who holds the index key.
-pub(crate) fn rebuild_index(store: &Arc<Store>, ctx: &Context) -> Result<RebuildReport> {
+///
+/// `going` are packs that pruning is removing.
+pub(crate) fn rebuild_index(store: &Arc<Store>, going: BTreeSet<PackId>, ctx: &Context) -> Result<RebuildReport> {
     let meter = ctx.meter();
     let pool = ctx.pool()?;
-    let mut report = pool.install(|| rebuild(store, &HashSet::new(), &meter, ctx))?;
+    let mut report = pool.install(|| rebuild(store, &going.into_iter().collect(), &meter, ctx))?;
     report.duration = meter.elapsed();
     meter.finish();
     Ok(report)

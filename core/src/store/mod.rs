@@ -2,6 +2,9 @@
 
 pub(crate) mod blobs;
 pub(crate) mod checkpoints;
+pub(crate) mod cleanup;
+pub(crate) mod commit;
+pub(crate) mod condemned;
 pub(crate) mod devices;
 pub(crate) mod filter;
 pub(crate) mod index;
@@ -12,7 +15,7 @@ pub(crate) mod marks;
 pub(crate) mod packs;
 mod pins;
 pub(crate) mod read;
-#[allow(dead_code)]
+pub(crate) mod references;
 pub(crate) mod repack;
 pub(crate) mod sealed;
 pub(crate) mod session;

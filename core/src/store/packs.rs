@@ -13,7 +13,6 @@ use std::ops::Range;
 const TAIL: u64 = 64 * 1024;
 
 /// Header, contents and references of a pack whose bytes are all at hand.
-#[allow(dead_code)]
 pub(crate) fn contents_of(store: &Store, bytes: &[u8]) -> Result<(PackHeader, PackContents, TreeReferences)> {
     let read = |range: Range<u64>| {
         let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());

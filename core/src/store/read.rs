@@ -68,6 +68,11 @@ impl StoreReader {
         &self.store
     }
 
+    /// The operation it reads for.
+    pub(crate) fn context(&self) -> &Context {
+        &self.ctx
+    }
+
     fn slot(&self, id: &SegmentId) -> Result<Arc<Slot>> {
         let mut cache = self.cache()?;
         cache.clock += 1;
@@ -367,7 +372,7 @@ mod tests {
         let store = fixture.open();
         let reader = fixture.reader(&store);
         let mut lost = Vec::new();
-        let mut visit = |place: SegmentPlace| {
+        let mut visit = |_: usize, place: SegmentPlace| {
             lost.extend((place.pack == pack).then_some(place.header.id));
             Ok(())
         };

@@ -61,7 +61,7 @@ impl WholePack {
     /// Its segments for which `wanted` says so, in their order.
     pub(crate) fn segments(
         &self,
-        wanted: impl Fn(&PackedSegment) -> bool,
+        wanted: impl Fn(&PackedSegment) -> Result<bool>,
     ) -> impl Iterator<Item = Result<SealedSegment>> {
         let mut tree_blobs = 0;
         self.contents.segments.iter().filter_map(move |segment| {
@@ -69,7 +69,10 @@ impl WholePack {
             if segment.header.kind == BlobKind::Tree {
                 tree_blobs += segment.blobs.len();
             }
-            wanted(segment).then(|| self.segment(segment, first))
+            match wanted(segment) {
+                Ok(wanted) => wanted.then(|| self.segment(segment, first)),
+                Err(error) => Some(Err(error)),
+            }
         })
     }
 

@@ -19,15 +19,18 @@ pub use report::{DamagedPack, Loss, RepairOptions, RepairReport, SalvagedSnapsho
 use crate::context::Context;
 use crate::error::{ErrorKind, Result, internal};
 use crate::format::lease::LeasePurpose;
+use crate::id::PackId;
 use crate::progress::{Meter, Phase};
 use crate::report::Outcome;
 use crate::store::Store;
+use crate::store::condemned::Condemned;
 use crate::store::devices::DeviceList;
 use crate::store::repack;
 use crate::store::session::Session;
 use crate::store::snapshots::SnapshotListing;
 use crate::store::throttle::Throttle;
 use crate::store::write::BlobWriter;
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 /// Mends what can be mended. `listing` has all snapshots there are.
@@ -41,8 +44,10 @@ pub(crate) fn repair(
     let meter = ctx.meter();
     let pool = Arc::new(ctx.pool()?);
     let trial = options.dry_run.then(|| Arc::new(store.through(|backend| Arc::new(dry::Trial::new(backend)))));
+    let store = trial.as_ref().unwrap_or(store);
     let mut repair = Repair {
-        store: trial.as_ref().unwrap_or(store),
+        store,
+        going: Condemned::load(store, devices)?.doomed(),
         devices,
         options,
         can_read: store.keys().can_read(),
@@ -80,6 +85,8 @@ pub(crate) fn repair(
 struct Repair<'a> {
     store: &'a Arc<Store>,
     devices: &'a Arc<DeviceList>,
+    /// What pruning is removing.
+    going: BTreeSet<PackId>,
     options: &'a RepairOptions,
     can_read: bool,
     /// Begun when something is written that pruning must not take for left over.
@@ -96,7 +103,8 @@ struct Repair<'a> {
 impl Repair<'_> {
     fn run(&mut self, listing: &SnapshotListing) -> Result<()> {
         self.meter.phase(Phase::Checking);
-        let judged = self.packs()?;
+        let mut judged = self.packs()?;
+        judged.dropped.extend(&self.going);
         let rebuilt = super::rebuild::rebuild(self.store, &judged.dropped, self.meter, self.ctx)?;
         self.report.index_written = rebuilt.objects_written;
         self.report.index_superseded = rebuilt.objects_superseded;
@@ -122,6 +130,7 @@ impl Repair<'_> {
         }
         let purpose = if self.store.keys().can_write() { LeasePurpose::Backup } else { LeasePurpose::Prune };
         let session = Arc::new(Session::begin(self.store, self.devices, purpose)?);
+        self.store.index().refresh(self.store.backend(), self.store.keys(), self.ctx)?;
         let _ = self.session.set(session);
         self.session.get().ok_or_else(|| internal("begin a repair", "there is no session"))
     }

@@ -5,7 +5,7 @@ use super::report::DamagedPack;
 use crate::backend::{Folder, ObjectName};
 use crate::error::{Error, ErrorKind, Result, corrupt, internal};
 use crate::format::index::IndexObject;
-use crate::format::node::references_of;
+use crate::format::node::references;
 use crate::format::pack::{IndexedPack, PackedSegment, Reference};
 use crate::format::segment::{BlobKind, Segment};
 use crate::id::{IndexId, PackId, SegmentId};
@@ -51,6 +51,9 @@ fn held<T>(shared: &Mutex<T>) -> Result<MutexGuard<'_, T>> {
     shared.lock().map_err(|_| internal("repair the packs", "a thread panicked while holding what it found"))
 }
 
+/// What is said of some packs, and all packs of which something is.
+type Listings = (HashMap<PackId, Vec<IndexedPack>>, BTreeSet<PackId>);
+
 type Verdicts = (BTreeMap<PackId, Trouble>, Vec<(ObjectName, Error)>);
 
 impl Repair<'_> {
@@ -63,7 +66,9 @@ impl Repair<'_> {
         let mut stored: BTreeMap<PackId, u64> = BTreeMap::new();
         store.backend().list(Folder::Packs, &mut |info| {
             self.ctx.check("repair the packs")?;
-            if let Ok(id) = info.name.id() {
+            if let Ok(id) = info.name.id()
+                && !self.going.contains(&id)
+            {
                 stored.insert(id, info.length);
             }
             Ok(())
@@ -71,7 +76,7 @@ impl Repair<'_> {
         self.report.packs = stored.len() as u64;
         let (mut troubles, left) = self.examine(&stored)?;
         self.report.left = left;
-        for id in first.iter().filter(|id| !stored.contains_key(*id)) {
+        for id in first.iter().filter(|id| !stored.contains_key(*id) && !self.going.contains(*id)) {
             let name = ObjectName::of(Folder::Packs, id);
             match store.backend().stat(&name) {
                 // Listings of some storages lag behind.
@@ -96,7 +101,7 @@ impl Repair<'_> {
     }
 
     /// What index objects in force say of the packs in `wanted`, and which packs they list at all.
-    fn listings(&self, wanted: &HashSet<PackId>) -> Result<(HashMap<PackId, Vec<IndexedPack>>, BTreeSet<PackId>)> {
+    fn listings(&self, wanted: &HashSet<PackId>) -> Result<Listings> {
         type Summary = (IndexId, Vec<IndexId>, Vec<PackId>, Vec<IndexedPack>);
         let store = self.store;
         let read = |listed: &Listed| -> Result<Option<Summary>> {
@@ -345,6 +350,6 @@ impl Repair<'_> {
 fn references_in(segment: &Segment, kind: BlobKind) -> Result<Vec<Vec<Reference>>> {
     match kind {
         BlobKind::Data => Ok(Vec::new()),
-        BlobKind::Tree => segment.blobs().map(references_of).collect(),
+        BlobKind::Tree => segment.blobs().map(references).collect(),
     }
 }

@@ -360,6 +360,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init)]
     fn ranges_of_data_are_told_by_where_they_lie_in_the_file() {
         let holes = [Hole { offset: 10, length: 5 }, Hole { offset: 20, length: 100 }];
         assert_eq!(in_file(&[0..10], &holes), [0..10]);
@@ -370,6 +371,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::single_range_in_vec_init)]
     fn neighbours_are_one_range() {
         let mut lost = Lost::default();
         lost.add(0, 5);

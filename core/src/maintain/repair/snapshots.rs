@@ -4,6 +4,7 @@ use super::Repair;
 use super::report::SalvagedSnapshot;
 use super::salvage::{At, Ruins, Salvage, Salvaged};
 use crate::Timestamp;
+use crate::backend::{Folder, ObjectName};
 use crate::crypto::hash::IdHasher;
 use crate::error::Result;
 use crate::format::node::{Child, Totals};
@@ -12,6 +13,7 @@ use crate::format::snapshot::{MAX_DESCRIPTION, MAX_TAGS, SnapshotBody, SnapshotC
 use crate::id::{BlobId, SegmentId, SnapshotId};
 use crate::progress::Phase;
 use crate::store::blobs::NodeSink;
+use crate::store::commit;
 use crate::store::read::StoreReader;
 use crate::store::snapshots::{self, NewSnapshot, Snapshot};
 use crate::store::write::BlobWriter;
@@ -155,7 +157,15 @@ impl Repair<'_> {
             outcome,
             body,
         };
-        snapshots::write(self.store.backend(), self.store.keys(), self.devices, new)
+        commit::confirm(&session, ruins.reader, self.devices, &made.root)?;
+        let backend = self.store.backend();
+        let id = snapshots::write(backend, self.store.keys(), self.devices, new)?;
+        if let Err(error) = commit::confirm_after(&session, ruins.reader, self.devices, &made.root) {
+            // Where nothing can be deleted it stays, and `check` tells what it lacks.
+            let _ = backend.delete(&ObjectName::of(Folder::Snapshots, id));
+            return Err(error);
+        }
+        Ok(id)
     }
 }
 
