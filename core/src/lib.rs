@@ -23,6 +23,9 @@ mod format;
 mod id;
 mod ingest;
 mod maintain;
+#[cfg(feature = "mistakes")]
+#[doc(hidden)]
+pub use store::mistakes::Mistake;
 mod path;
 mod problem;
 mod progress;
@@ -55,6 +58,10 @@ pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, Segment
 pub use maintain::{
     DamagedPack, Loss, PruneOptions, PruneReport, RebuildReport, RepairOptions, RepairReport, RepositoryStats,
     SalvagedSnapshot, SnapshotStats, UnreadablePack,
+};
+pub use maintain::{
+    ForgetOptions, ForgetReport, GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision,
+    RetentionGroup, RetentionPolicy,
 };
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
