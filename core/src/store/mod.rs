@@ -115,19 +115,9 @@ impl Store {
 
     /// The same repository, seen through another backend.
     pub(crate) fn through(&self, wrap: impl FnOnce(Arc<dyn Backend>) -> Arc<dyn Backend>) -> Self {
-        let state_folder = self.state_folder.clone();
-        let index =
-            state_folder.as_ref().map_or_else(Index::default, |folder| Index::with_folder(folder.join("index")));
-        Store {
-            backend: wrap(Arc::clone(&self.backend)),
-            keys: self.keys.clone(),
-            slot: Mutex::default(),
-            config: self.config.clone(),
-            hasher: self.hasher.clone(),
-            index,
-            session_keys: Mutex::default(),
-            state_folder,
-        }
+        let backend = wrap(Arc::clone(&self.backend));
+        let all_state = self.state_folder.as_deref().and_then(Path::parent);
+        Store::new(backend, self.config.clone(), self.keys.clone(), all_state)
     }
 
     /// Where local state of this repository is kept, if anywhere.
