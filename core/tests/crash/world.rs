@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) snapshots: Vec<(SnapshotId, Documents)>,
     /// Snapshots that the operation may take away.
     pub(crate) may_go: Vec<SnapshotId>,
+    /// Something is damaged, and only what the operation does makes it good.
+    pub(crate) damaged: bool,
 }
 
 impl World {
@@ -67,7 +69,7 @@ impl World {
                 snapshots.push((id, documents));
             }
         }
-        World { vault, snapshots, may_go: Vec::new() }
+        World { vault, snapshots, may_go: Vec::new(), damaged: false }
     }
 }
 
