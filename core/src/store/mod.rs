@@ -20,6 +20,7 @@ pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod throttle;
+pub(crate) mod unlisted;
 mod upload;
 pub(crate) mod write;
 

@@ -61,6 +61,14 @@ impl Session {
         state.renew_at = Instant::now() + if renewed.is_ok() { RENEW_AFTER } else { RETRY_AFTER };
     }
 
+    /// Leaves the lease to run out by itself: there are packs of this session that no index object lists, and the
+    /// device's next session looks for those of sessions that never ended.
+    pub(crate) fn leave(&self) {
+        if let Ok(mut state) = self.state() {
+            state.ended = true;
+        }
+    }
+
     /// Says that nobody needs to wait for this session any more. Where that cannot be written, the lease runs out by
     /// itself.
     pub(crate) fn end(&self) {
