@@ -5,6 +5,7 @@ use crate::format::entry::{Content, Entry, Run, Timestamp};
 use crate::id::{BlobId, SegmentId};
 use crate::path::EntryPath;
 use crate::store::Store;
+use crate::store::commit;
 use crate::store::local_tree::LocalTree;
 use crate::store::read::StoreReader;
 use crate::tree::{Cursor, RunReader};
@@ -107,6 +108,8 @@ impl<'a> Previous<'a> {
                 }
                 Ok(true)
             }
+            // Other trees may share a list with a snapshot that is gone, and then not what it lists.
+            Content::List { id, .. } if self.store.index().is_condemning()? => commit::lasts(self.reader, id),
             Content::List { id, .. } => Ok(self.store.index().blob_segment(id)?.is_some()),
         }
     }
@@ -155,7 +158,7 @@ impl<'a> Previous<'a> {
         if self.present.contains(id) {
             return Ok(true);
         }
-        let present = self.store.index().has_segment(id)?;
+        let present = self.store.index().has_lasting_segment(id)?;
         if present {
             if self.present.len() >= MAX_PRESENT {
                 self.present.clear();

@@ -2,19 +2,21 @@
 
 use super::Repository;
 use crate::Timestamp;
+use crate::backend::{Folder, ObjectName};
 use crate::backup::{self, BackedUp, BackupOptions, Base, BaseTree, MakeCheckpoint, Parent, Reached};
 use crate::compress::LEVELS;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::lease::LeasePurpose;
 use crate::format::snapshot::{SnapshotBody, SnapshotCounts, SnapshotOutcome};
-use crate::id::{BlobId, LineageId, SessionId, SnapshotId};
+use crate::id::{BlobId, LineageId, SnapshotId};
 use crate::problem::Problem;
 use crate::progress::{Meter, Phase};
 use crate::report::Outcome;
 use crate::source::{EntrySource, Source};
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::clock;
+use crate::store::commit;
 use crate::store::devices::DeviceList;
 use crate::store::filter::SnapshotFilter;
 use crate::store::local_tree::LocalTrees;
@@ -145,7 +147,8 @@ impl Repository {
         let finished = result.and_then(|done| {
             meter.phase(Phase::Finishing);
             let (root, finished) = (done.root, done.finished);
-            let commit = Commit { began, lineage, session: session.id(), sequence: &sequence, body, options };
+            let commit =
+                Commit { began, lineage, session: &session, sequence: &sequence, reader: &reader, body, options };
             let report = self.commit(&devices, &start, done, &work.writer, commit)?;
             if let Some(local) = &start.local {
                 // After a suspension both the new tree and those before it have entries to go on from.
@@ -246,7 +249,7 @@ impl Repository {
         commit: Commit<'_>,
     ) -> Result<BackupReport> {
         let (backend, keys) = (self.store.backend(), self.store.keys());
-        let Commit { began, lineage, session, sequence, body, options } = commit;
+        let Commit { began, lineage, session, sequence, reader, body, options } = commit;
         let (stored_packs, stored_bytes) = writer.sent()?;
         let (problems, problem_count) = done.problems.finish();
         let counts = SnapshotCounts {
@@ -278,7 +281,7 @@ impl Repository {
             duration: Duration::ZERO,
         };
         if !done.finished {
-            let sequence = sequence.load(Ordering::Relaxed);
+            let (session, sequence) = (session.id(), sequence.load(Ordering::Relaxed));
             let new = NewCheckpoint { session, sequence, lineage, root: done.root, time: began, counts };
             checkpoints::write(backend, keys, devices, new)?;
             report.outcome = Outcome::Suspended;
@@ -287,6 +290,7 @@ impl Repository {
         if options.skip_if_unchanged && parent.is_some_and(|parent| parent.root == done.root) {
             return Ok(report);
         }
+        commit::confirm(session, reader, devices, &done.root)?;
         let outcome = match report.outcome {
             Outcome::Complete => SnapshotOutcome::Complete,
             _ => SnapshotOutcome::Partial,
@@ -295,13 +299,19 @@ impl Repository {
             root: done.root,
             time: options.time.unwrap_or(began),
             lineage,
-            session,
+            session: session.id(),
             counts,
             parents: parent.map(|parent| parent.id).into_iter().collect(),
             outcome,
             body,
         };
-        report.snapshot = Some(snapshots::write(backend, keys, devices, new)?);
+        let id = snapshots::write(backend, keys, devices, new)?;
+        if let Err(error) = commit::confirm_after(session, reader, devices, &done.root) {
+            // Where nothing can be deleted it stays, and `check` tells what it lacks.
+            let _ = backend.delete(&ObjectName::of(Folder::Snapshots, id));
+            return Err(error);
+        }
+        report.snapshot = Some(id);
         Ok(report)
     }
 }
@@ -310,9 +320,10 @@ impl Repository {
 struct Commit<'a> {
     began: Timestamp,
     lineage: LineageId,
-    session: SessionId,
+    session: &'a Session,
     /// Of the next checkpoint.
     sequence: &'a AtomicU32,
+    reader: &'a StoreReader,
     body: SnapshotBody,
     options: &'a BackupOptions,
 }

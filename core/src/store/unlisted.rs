@@ -23,7 +23,8 @@ const MAX_LOOKED_AT: usize = 64;
 
 /// Lists, in an index object of its own, the packs of this device's sessions that never ended, as far as they are
 /// newer than `newest`, the snapshot to build on: whoever made that one has looked before. The index must be up to
-/// date, and the caller at work with a lease already, so that nothing listed here is removed meanwhile.
+/// date, and the caller at work with a lease already: what it knows to be condemned is left out, and what is condemned
+/// from now on waits for it.
 ///
 /// # Errors
 /// Those of the storage. Packs that cannot be read are left to a rebuilding of the index.
@@ -53,6 +54,7 @@ pub(crate) fn list_unlisted(
         if info.modified >= began
             && let Ok(id) = info.name.id()
             && !listed.contains_key(&id)
+            && !store.index().is_condemned(&id)?
         {
             unlisted.push((info.modified, id, info.length));
         }
