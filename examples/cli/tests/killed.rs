@@ -58,7 +58,7 @@ fn a_backup_that_is_killed_again_and_again_stores_nothing_twice() {
         sent = now;
     }
     assert!(killed > 0, "it was never killed in time");
-    let report = setup.run(["backup", "--json", "source"]).expect(0).object("backup");
+    let report = setup.run(["backup", "--json", "source"]).expect(0).object("summary");
     let all = packs(&setup.repository());
     let what = format!("killed {killed} times with {sent} of {all} bytes sent; {report}");
     // All that had arrived whole was found: what differs is nodes of trees, footers and padding.
