@@ -19,6 +19,9 @@ mod context;
 mod crypto;
 mod error;
 mod format;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz_support;
 mod id;
 mod maintain;
 mod path;

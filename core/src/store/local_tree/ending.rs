@@ -30,7 +30,7 @@ pub(crate) struct Ending {
 
 /// The growing file, and how much of it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Grown {
+pub(crate) struct Grown {
     pub(super) id: [u8; super::FILE_ID],
     pub(super) leaves: u64,
     /// Bytes with the header.
@@ -38,7 +38,7 @@ pub(super) struct Grown {
 }
 
 impl Ending {
-    pub(super) fn encode(&self, root: &BlobId, grown: &Grown) -> Vec<u8> {
+    pub(crate) fn encode(&self, root: &BlobId, grown: &Grown) -> Vec<u8> {
         let mut out = [root.as_bytes().as_slice(), &grown.id].concat();
         put_varint(&mut out, grown.leaves);
         put_varint(&mut out, grown.length);
@@ -57,7 +57,7 @@ impl Ending {
         out
     }
 
-    pub(super) fn decode(bytes: &[u8], root: &BlobId) -> Result<(Self, Grown)> {
+    pub(crate) fn decode(bytes: &[u8], root: &BlobId) -> Result<(Self, Grown)> {
         let mut reader = Reader::new(bytes, super::READ);
         if reader.array()? != *root.as_bytes() {
             return Err(corrupt(super::READ, "it is that of another tree"));
