@@ -22,10 +22,11 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCod
         bail!("there is no fuzz target `{unknown}`; there are: {}", all.join(", "));
     }
     let wanted = if named.is_empty() { all } else { named.to_vec() };
-    let environment = match Environment::open(workspace, "fuzz", &[workspace.root().join("xtask/requirements-fuzz.txt")])? {
-        Ok(environment) => environment,
-        Err(Unavailable(why)) => bail!("cargo-fuzz cannot be installed: {why}"),
-    };
+    let environment =
+        match Environment::open(workspace, "fuzz", &[workspace.root().join("xtask/requirements-fuzz.txt")])? {
+            Ok(environment) => environment,
+            Err(Unavailable(why)) => bail!("cargo-fuzz cannot be installed: {why}"),
+        };
     let program = environment.path("cargo-fuzz");
     let (mut executions, mut found) = (0, Vec::new());
     for target in &wanted {

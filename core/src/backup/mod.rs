@@ -248,12 +248,12 @@ impl Backup<'_> {
         tree: Option<&mut PendingTree>,
     ) -> Result<Option<(Entry, Stored)>> {
         let mut before = self.previous.find(&entry.path)?;
-        if let Some((before, _)) = before.take_if(|(before, began)| self.changes.unchanged(before, *began, &entry)) {
-            if self.previous.has_content(&before)? {
-                self.unchanged += 1;
-                self.meter.add_bytes(before.size);
-                return Ok(Some(self.take_over(before, entry)));
-            }
+        if let Some((before, _)) = before.take_if(|(before, began)| self.changes.unchanged(before, *began, &entry))
+            && self.previous.has_content(&before)?
+        {
+            self.unchanged += 1;
+            self.meter.add_bytes(before.size);
+            return Ok(Some(self.take_over(before, entry)));
         }
         self.checkpoints.add_entry();
         if entry.kind != EntryKind::File {

@@ -14,6 +14,7 @@ use crate::problem::Problem;
 use crate::progress::{Meter, Phase};
 use crate::report::Outcome;
 use crate::source::{EntrySource, Source};
+use crate::store::cancelling::Cancelling;
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::clock;
 use crate::store::commit;
@@ -131,7 +132,7 @@ impl Repository {
         let session = Arc::new(Session::begin(&self.store, &devices, LeasePurpose::Backup)?);
 
         let (reader, _) = self.reader(ctx)?;
-        let mut start = self.start(&devices, &lineage, options.parent)?;
+        let mut start = self.start(&devices, &lineage, options.parent, ctx)?;
         list_unlisted(&self.store, &devices, session.id(), start.newest.as_ref(), ctx)?;
         let mut begin = std::mem::take(&mut start.work);
         if let Some(parent) = &start.parent {
@@ -202,8 +203,9 @@ impl Repository {
     }
 
     /// Finds what to build on: the parent snapshot, and a checkpoint of a suspended backup that is newer.
-    fn start(&self, devices: &DeviceList, lineage: &LineageId, parent: Parent) -> Result<Start> {
-        let (backend, keys) = (self.store.backend(), self.store.keys());
+    fn start(&self, devices: &DeviceList, lineage: &LineageId, parent: Parent, ctx: &Context) -> Result<Start> {
+        let keys = self.store.keys();
+        let backend = &Cancelling { inner: self.store.backend(), ctx, operation: "find the snapshot to build on" };
         let mut start = Start::default();
         if !keys.can_read()
             && let Some(folder) = self.store.state_folder()

@@ -1,6 +1,7 @@
 //! Packs, index, sessions, snapshots and keys on a backend.
 
 pub(crate) mod blobs;
+pub(crate) mod cancelling;
 pub(crate) mod checkpoints;
 pub(crate) mod cleanup;
 pub(crate) mod commit;

@@ -3,6 +3,7 @@
 //! Index objects are written every few packs. What a dead process sent after its last one is in storage all the same,
 //! and its footers say what it is: listing those packs spares sending them again.
 
+use super::cancelling::Cancelling;
 use super::devices::DeviceList;
 use super::packs::{is_of_the_object, read_contents};
 use super::snapshots::Snapshot;
@@ -39,7 +40,8 @@ pub(crate) fn list_unlisted(
     let (device, _) = store.keys().signer()?;
     let made = newest.map(|snapshot| snapshot.session);
     let since = newest.map(|snapshot| snapshot.received);
-    let unended = leases::unended_since(store.backend(), store.keys(), devices, since)?;
+    let unended =
+        leases::unended_since(&Cancelling { inner: store.backend(), ctx, operation }, store.keys(), devices, since)?;
     let sessions: BTreeMap<SessionId, Timestamp> = unended
         .into_iter()
         .filter(|found| found.lease.device == Some(device) && found.lease.purpose == LeasePurpose::Backup)

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Names below the root as programs see them, and what of them is on disk.
-pub struct Disk {
+pub(crate) struct Disk {
     root: PathBuf,
     names: BTreeMap<PathBuf, Thing>,
     /// What of each folder is on disk.
@@ -30,10 +30,10 @@ enum Covers {
 }
 
 /// The names that are left, and whether the bytes are, too.
-pub type State = BTreeMap<PathBuf, Left>;
+pub(crate) type State = BTreeMap<PathBuf, Left>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub(crate) enum Left {
     Folder,
     Whole,
     /// The name came through, and the bytes did not.
@@ -41,12 +41,12 @@ pub enum Left {
 }
 
 impl Disk {
-    pub fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         let (names, flushed, flushing, on_disk) = Default::default();
         Disk { root: root.to_owned(), names, flushed, flushing, on_disk, next: 0 }
     }
 
-    pub fn is_inside(&self, path: &Path) -> bool {
+    pub(crate) fn is_inside(&self, path: &Path) -> bool {
         path.starts_with(&self.root)
     }
 
@@ -55,7 +55,7 @@ impl Disk {
         inside.map(|(path, thing)| (path.clone(), *thing)).collect()
     }
 
-    pub fn apply(&mut self, call: &Call) {
+    pub(crate) fn apply(&mut self, call: &Call) {
         match call {
             Call::Create(path) if self.is_inside(path) => {
                 self.names.entry(path.clone()).or_insert_with(|| {
@@ -99,20 +99,20 @@ impl Disk {
     }
 
     /// Objects whose name is there and whose bytes are not on disk.
-    pub fn empty_names(&self) -> Vec<PathBuf> {
+    pub(crate) fn empty_names(&self) -> Vec<PathBuf> {
         let empty = self.names.iter().filter(|(path, thing)| !Disk::is_temporary(path) && !self.is_on_disk(**thing));
         empty.map(|(path, _)| path.clone()).collect()
     }
 
     /// Objects that a power cut could take away now.
-    pub fn unsafe_names(&self) -> Vec<PathBuf> {
+    pub(crate) fn unsafe_names(&self) -> Vec<PathBuf> {
         let least = self.least();
         let objects = self.names.iter().filter(|(path, thing)| **thing != Thing::Folder && !Disk::is_temporary(path));
         objects.map(|(path, _)| path.clone()).filter(|path| least.get(path) != Some(&Left::Whole)).collect()
     }
 
     /// Nothing but what was flushed.
-    pub fn least(&self) -> State {
+    pub(crate) fn least(&self) -> State {
         let mut state = State::new();
         let mut folders = BTreeSet::new();
         folders.extend(self.root.parent().map(Path::to_owned));
@@ -136,7 +136,7 @@ impl Disk {
     }
 
     /// Every name, also those that were not flushed, with the bytes of those files alone that were.
-    pub fn most(&self) -> State {
+    pub(crate) fn most(&self) -> State {
         let left = |thing: &Thing| match thing {
             Thing::Folder => Left::Folder,
             file if self.is_on_disk(*file) => Left::Whole,
@@ -146,7 +146,7 @@ impl Disk {
     }
 
     /// Makes a folder of a state, with bytes from `original`: objects never change.
-    pub fn write(&self, state: &State, original: &Path, target: &Path) {
+    pub(crate) fn write(&self, state: &State, original: &Path, target: &Path) {
         let _ = fs::remove_dir_all(target);
         fs::create_dir(target).unwrap();
         for (path, left) in state {

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 /// What is watched.
-pub const CALLS: &str = "trace=openat,creat,write,writev,pwrite64,rename,renameat,renameat2,link,linkat,mkdir,mkdirat,\
+pub(crate) const CALLS: &str = "trace=openat,creat,write,writev,pwrite64,rename,renameat,renameat2,link,linkat,mkdir,mkdirat,\
                          unlink,unlinkat,rmdir,fsync,fdatasync,syncfs";
 
 /// A call that succeeded, with absolute paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Call {
+pub(crate) enum Call {
     Create(PathBuf),
     Write(PathBuf),
     /// Begins; what is done from here on is not covered.
@@ -25,7 +25,7 @@ pub enum Call {
 }
 
 /// Calls in the order in which they ended; of a flush the beginning, too.
-pub fn read_trace(text: &str) -> Vec<Call> {
+pub(crate) fn read_trace(text: &str) -> Vec<Call> {
     let mut calls = Vec::new();
     let mut unfinished: HashMap<&str, String> = HashMap::new();
     for line in text.lines() {
