@@ -2,9 +2,7 @@
 
 mod change;
 mod checkpoint;
-mod content;
 mod options;
-mod pending;
 mod previous;
 mod unsorted;
 
@@ -14,12 +12,12 @@ pub(crate) use checkpoint::{MakeCheckpoint, Reached};
 pub use options::{BackupOptions, Parent};
 pub(crate) use previous::{Base, BaseTree};
 
-use crate::chunker::{ChunkSizes, Chunker};
 use crate::context::Context;
 use crate::error::{Result, invalid};
 use crate::format::entry::{Content, Entry, EntryKind, HardLink, Hole, Timestamp, Xattr};
 use crate::format::node::{Totals, fault, xattr_fault};
 use crate::id::BlobId;
+use crate::ingest::{ContentReader, Failure, PendingRun, PendingTree, SoFar, Stored};
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
 use crate::report::ProblemLog;
@@ -27,9 +25,6 @@ use crate::source::{EntryHandle, EntrySource, SourceItem};
 use crate::store::local_tree::LocalTreeWriter;
 use crate::store::read::StoreReader;
 use crate::store::write::BlobWriter;
-use crate::tree::Boundaries;
-use content::{ContentReader, Failure, PendingRun, SoFar, Stored};
-use pending::PendingTree;
 use previous::Previous;
 use std::collections::HashMap;
 use unsorted::Unsorted;
@@ -71,26 +66,20 @@ pub(crate) fn run(
     ctx: &Context,
 ) -> Result<BackedUp> {
     let store = reader.store();
-    let sizes = &store.config().sizes;
-    let chunker = Chunker::new(
-        store.keys().chunker_key()?.expose(),
-        ChunkSizes::new(sizes.chunk_min, sizes.chunk_avg, sizes.chunk_max),
-    );
-    let boundaries = Boundaries::new(store.keys().id_key()?, sizes.node);
     let mut backup = Backup {
-        content: ContentReader::new(chunker, sizes.inline),
+        content: ContentReader::of(store)?,
         previous: Previous::new(reader, start.bases, source.is_sorted()),
         changes,
         hard_links: HashMap::new(),
         problems: ProblemLog::default(),
         directories: 0,
         unchanged: 0,
-        checkpoints: Checkpoints::new(start.checkpoints, sizes.pack),
+        checkpoints: Checkpoints::new(start.checkpoints, reader.store().config().sizes.pack),
         partial: None,
         meter,
         ctx,
     };
-    let mut tree = PendingTree::new(boundaries, start.local);
+    let mut tree = PendingTree::of(store, start.local)?;
     let finished = if source.is_sorted() {
         backup.sorted(source, writer, &mut tree)?
     } else {

@@ -2,14 +2,12 @@
 
 use crate::error::{ErrorKind, Result};
 use crate::format::entry::{Content, Entry, Run, Timestamp};
-use crate::id::{BlobId, SegmentId};
+use crate::id::BlobId;
+use crate::ingest::Presence;
 use crate::path::EntryPath;
-use crate::store::Store;
-use crate::store::commit;
 use crate::store::local_tree::LocalTree;
 use crate::store::read::StoreReader;
 use crate::tree::{Cursor, RunReader};
-use std::collections::HashSet;
 
 /// A tree to compare with, and when the backup that made it began.
 #[derive(Debug)]
@@ -54,13 +52,8 @@ pub(crate) struct Previous<'a> {
     walks: Vec<(Walk<'a>, Timestamp)>,
     sorted: bool,
     reader: &'a StoreReader,
-    store: &'a Store,
-    /// Segments known to be in the index.
-    present: HashSet<SegmentId>,
+    presence: Presence<'a>,
 }
-
-/// Above this many, the set of segments known to be present starts anew.
-const MAX_PRESENT: usize = 4096;
 
 impl<'a> Previous<'a> {
     /// `sorted` says that paths will be asked for in ascending order.
@@ -71,7 +64,7 @@ impl<'a> Previous<'a> {
             BaseTree::Local(tree) => sorted.then_some((Walk::Local(tree), base.began)),
         };
         let walks = bases.into_iter().filter_map(walk).collect();
-        Previous { walks, sorted, reader, store: reader.store(), present: HashSet::new() }
+        Previous { walks, sorted, reader, presence: Presence::new(reader) }
     }
 
     /// The entry at `path`, and when the backup that holds it began. Damage to an earlier tree costs only speed:
@@ -98,20 +91,7 @@ impl<'a> Previous<'a> {
 
     /// Whether the repository still has what an entry of an earlier snapshot refers to.
     pub(crate) fn has_content(&mut self, entry: &Entry) -> Result<bool> {
-        match &entry.content {
-            Content::Empty | Content::Inline(_) => Ok(true),
-            Content::Runs(runs) => {
-                for run in runs {
-                    if !self.has_segment(&run.segment)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-            // Other trees may share a list with a snapshot that is gone, and then not what it lists.
-            Content::List { id, .. } if self.store.index().is_condemning()? => commit::lasts(self.reader, id),
-            Content::List { id, .. } => Ok(self.store.index().blob_segment(id)?.is_some()),
-        }
+        self.presence.has_content(entry)
     }
 
     /// The runs of the beginning of a file, as far as they can be read and the repository still has them.
@@ -127,7 +107,7 @@ impl<'a> Previous<'a> {
                 });
                 match kept {
                     Some(runs) => runs.to_vec(),
-                    None if self.store.keys().can_read() => match self.read_runs(&entry.content, bytes) {
+                    None if self.reader.store().keys().can_read() => match self.read_runs(&entry.content, bytes) {
                         Ok(runs) => runs,
                         Err(error) if is_damage(error.kind()) => return Ok(None),
                         Err(error) => return Err(error),
@@ -138,7 +118,7 @@ impl<'a> Previous<'a> {
             Content::Empty | Content::Inline(_) => return Ok(None),
         };
         for run in &runs {
-            if !self.has_segment(&run.segment)? {
+            if !self.presence.has_segment(&run.segment)? {
                 return Ok(None);
             }
         }
@@ -152,20 +132,6 @@ impl<'a> Previous<'a> {
             runs.push(run);
         }
         Ok(runs)
-    }
-
-    fn has_segment(&mut self, id: &SegmentId) -> Result<bool> {
-        if self.present.contains(id) {
-            return Ok(true);
-        }
-        let present = self.store.index().has_lasting_segment(id)?;
-        if present {
-            if self.present.len() >= MAX_PRESENT {
-                self.present.clear();
-            }
-            self.present.insert(*id);
-        }
-        Ok(present)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use super::Repository;
 use crate::Timestamp;
-use crate::backend::{Folder, ObjectName};
 use crate::backup::{self, BackedUp, BackupOptions, Base, BaseTree, MakeCheckpoint, Parent, Reached};
 use crate::compress::LEVELS;
 use crate::context::Context;
@@ -23,7 +22,7 @@ use crate::store::filter::SnapshotFilter;
 use crate::store::local_tree::LocalTrees;
 use crate::store::read::StoreReader;
 use crate::store::session::Session;
-use crate::store::snapshots::{self, NewSnapshot, Snapshot, Snapshots};
+use crate::store::snapshots::{self, NewSnapshot, RESERVED_METADATA, Snapshot, Snapshots};
 use crate::store::unlisted::list_unlisted;
 use crate::store::write::BlobWriter;
 use std::sync::Arc;
@@ -118,6 +117,9 @@ impl Repository {
         if !LEVELS.contains(&level) {
             return Err(invalid(operation, "the compression level is not between -7 and 19"));
         }
+        if options.metadata.keys().any(|name| name.starts_with(RESERVED_METADATA)) {
+            return Err(invalid(operation, "names of metadata that begin with \"strongroom.\" are reserved"));
+        }
         let meter = ctx.meter();
         meter.phase(Phase::Preparing);
         let keys = self.store.keys();
@@ -195,7 +197,7 @@ impl Repository {
             let (store, devices, sequence) = (Arc::clone(&store), Arc::clone(&devices), Arc::clone(&sequence));
             Ok(Box::new(move || {
                 let sequence = sequence.fetch_add(1, Ordering::Relaxed);
-                let new = NewCheckpoint { session, sequence, lineage, root, time: began, counts };
+                let new = NewCheckpoint { session, sequence, lineage, root, time: began, counts, origin: None };
                 // Without it the next backup reads more; this one lacks nothing.
                 let _ = checkpoints::write(store.backend(), store.keys(), &devices, new);
             }))
@@ -221,7 +223,7 @@ impl Repository {
             Parent::Snapshot(id) => Some(snapshots.load(&id)?),
             Parent::Newest => start.newest.clone(),
         };
-        let found = checkpoints::latest(backend, keys, devices, lineage, start.parent.as_ref())?;
+        let found = checkpoints::latest(backend, keys, devices, lineage, start.parent.as_ref(), None)?;
         // The newest may have had the shortest time, and reach less far than one before.
         let largest = found
             .largest
@@ -284,7 +286,8 @@ impl Repository {
         };
         if !done.finished {
             let (session, sequence) = (session.id(), sequence.load(Ordering::Relaxed));
-            let new = NewCheckpoint { session, sequence, lineage, root: done.root, time: began, counts };
+            let root = done.root;
+            let new = NewCheckpoint { session, sequence, lineage, root, time: began, counts, origin: None };
             checkpoints::write(backend, keys, devices, new)?;
             report.outcome = Outcome::Suspended;
             return Ok(report);
@@ -292,7 +295,6 @@ impl Repository {
         if options.skip_if_unchanged && parent.is_some_and(|parent| parent.root == done.root) {
             return Ok(report);
         }
-        commit::confirm(session, reader, devices, &done.root)?;
         let outcome = match report.outcome {
             Outcome::Complete => SnapshotOutcome::Complete,
             _ => SnapshotOutcome::Partial,
@@ -307,13 +309,7 @@ impl Repository {
             outcome,
             body,
         };
-        let id = snapshots::write(backend, keys, devices, new)?;
-        if let Err(error) = commit::confirm_after(session, reader, devices, &done.root) {
-            // Where nothing can be deleted it stays, and `check` tells what it lacks.
-            let _ = backend.delete(&ObjectName::of(Folder::Snapshots, id));
-            return Err(error);
-        }
-        report.snapshot = Some(id);
+        report.snapshot = Some(commit::commit(session, reader, devices, new)?);
         Ok(report)
     }
 }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod care;
+mod copy;
 mod keys;
 mod listing;
 mod look;

@@ -76,6 +76,8 @@ struct State {
     failed: bool,
     sent_packs: u64,
     sent_bytes: u64,
+    /// The packs that were sent.
+    packs: Vec<PackId>,
     unpublished: Vec<IndexedPack>,
     /// About how long an index object of these is.
     unpublished_length: u64,
@@ -172,6 +174,11 @@ impl Uploader {
     pub(crate) fn sent(&self) -> Result<(u64, u64)> {
         let state = self.shared.lock()?;
         Ok((state.sent_packs, state.sent_bytes))
+    }
+
+    /// The packs stored so far.
+    pub(crate) fn sent_packs(&self) -> Result<Vec<PackId>> {
+        Ok(self.shared.lock()?.packs.clone())
     }
 
     /// The error that ended the sending, if one did.
@@ -301,6 +308,7 @@ impl Shared {
         let full = {
             let mut state = self.lock()?;
             state.sent_packs += 1;
+            state.packs.push(pack.id);
             state.sent_bytes += length;
             state.unpublished_length += listed;
             state.sent = pack.end;

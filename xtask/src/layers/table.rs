@@ -6,6 +6,7 @@ const LAYERS: &[&[&str]] = &[
     &["fuzz_support"],
     &["repository", "bench_support"],
     &["backup", "restore", "check", "maintain", "copy"],
+    &["ingest"],
     &["source", "tree"],
     &["store"],
     &["backend"],

@@ -96,6 +96,9 @@ pub(crate) struct NewSnapshot {
     pub(crate) body: SnapshotBody,
 }
 
+/// Names of app metadata that begin like this are the engine's own.
+pub(crate) const RESERVED_METADATA: &str = "strongroom.";
+
 const FIND: &str = "find the snapshot";
 const LIST: &str = "list snapshots";
 
