@@ -4,6 +4,8 @@ use super::decode::World;
 use super::{folder, read, unhex};
 use crate::crypto::{SecretKey, aead};
 use crate::format::object;
+use crate::format::pack::{PackHeader, PackKeys, TRAILER, open_trailer};
+use crate::id::RepositoryId;
 use crate::store::keys::Purpose;
 
 /// Longest seed.
@@ -26,7 +28,7 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
         "index" => envelopes("index", Purpose::Index),
         "device" => [cases("device_key"), cases("device_request")].concat(),
         "pack" => cases("pack").iter().filter_map(|bytes| header(bytes)).collect(),
-        "footer" => cases("index").iter().filter_map(|bytes| footer(&plain(&world, bytes, Purpose::Index)?)).collect(),
+        "footer" => cases("pack").iter().filter_map(|bytes| footer(&world, bytes)).collect(),
         "segment" => {
             (1..4_u32).map(|count| [&count.to_le_bytes()[..], &[b'x'; 30], &lengths(count)].concat()).collect()
         }
@@ -56,18 +58,20 @@ fn plain(world: &World, bytes: &[u8], purpose: Purpose) -> Option<Vec<u8>> {
 
 /// The header of a pack.
 fn header(bytes: &[u8]) -> Option<Vec<u8>> {
-    let repository = crate::id::RepositoryId::from_bytes([0x22; 16]);
-    let (_, length) = crate::format::pack::PackHeader::decode_fixed(bytes, &repository).ok()?;
+    let (_, length) = PackHeader::decode_fixed(bytes, &RepositoryId::from_bytes([0x22; 16])).ok()?;
     bytes.get(..length).map(<[u8]>::to_vec)
 }
 
-/// A footer of what an index object says of its first pack, without references.
-fn footer(index: &[u8]) -> Option<Vec<u8>> {
-    let object = crate::format::index::IndexObject::decode(index).ok()?;
-    let mut bytes = Vec::new();
-    object.packs.first()?.contents.encode(&mut bytes);
-    bytes.extend_from_slice(&[0, 0]);
-    Some(bytes)
+/// What is sealed in the footer of a pack.
+fn footer(world: &World, bytes: &[u8]) -> Option<Vec<u8>> {
+    let header = header(bytes)?;
+    let (epoch, _) = PackHeader::decode_fixed(&header, &world.repository).ok()?;
+    let epoch = world.keys.epoch(epoch).ok()?;
+    let (before, trailer) = bytes.split_last_chunk::<TRAILER>()?;
+    let keys = PackKeys { footer: &epoch.footer, trailer: &epoch.trailer };
+    let (length, _) = open_trailer(keys, &header, trailer).ok()?;
+    let start = before.len().checked_sub(usize::try_from(length).ok()?)?;
+    aead::open(&epoch.footer, &header, before.get(start..)?, "make a seed").ok()
 }
 
 #[test]
