@@ -220,7 +220,8 @@ fn a_repository_that_cannot_be_written_is_told_and_can_still_be_read() {
     let script = "mount --bind repository repository && mount -o remount,bind,ro repository \
                   && $BIN restore latest --target restored -q && { $BIN backup source; exit $?; }";
     let refused = run(shell.arg(script)).expect(1);
-    assert!(refused.err.contains("read-only") && refused.err.contains("repository/sessions"), "{}", refused.err);
+    let told = refused.err.to_lowercase();
+    assert!(told.contains("read-only") && told.contains("repository/sessions"), "{}", refused.err);
     assert!(refused.err.contains("mount it read-write"), "{}", refused.err);
     assert_eq!(setup.differences("restored"), []);
     assert_eq!(setup.run(["snapshots", "--json"]).expect(0).json().len(), 1);
@@ -248,7 +249,7 @@ fn permission_lost_half_way_is_told_and_what_is_done_is_kept() {
     let _ = input.write_all(&noise);
     drop(input);
     let refused = Run::from(child.wait_with_output().unwrap()).expect(1);
-    assert!(refused.err.contains("permission denied") && refused.err.contains("packs"), "{}", refused.err);
+    assert!(refused.err.contains("Permission denied") && refused.err.contains("packs"), "{}", refused.err);
     assert!(refused.err.contains("who may access it"), "{}", refused.err);
     closed(0o755);
     let mut command = unprivileged(&setup);
