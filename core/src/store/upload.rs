@@ -330,6 +330,7 @@ impl Shared {
         if packs.is_empty() {
             return Ok(());
         }
+        self.session.confirm_packs(packs.iter().map(|pack| &pack.id))?;
         let object = IndexObject { supersedes: Vec::new(), packs };
         match super::index::write(self.store.backend(), self.store.keys(), &object) {
             Ok(id) => {
