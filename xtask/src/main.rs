@@ -1,6 +1,7 @@
 //! `cargo xtask`: the one door to every check of the workspace, for people and for CI alike.
 
 mod commands;
+mod fuzz;
 mod layers;
 mod links;
 mod lint;
@@ -36,6 +37,9 @@ cargo xtask quickstart [ARGUMENT...]
 cargo xtask soak [SECONDS]
     Processes that write and prune one repository and are killed at random, for ten minutes if no
     other time is given, and then the model of pruning with ten times as many interleavings.
+cargo xtask fuzz [SECONDS] [TARGET...]
+    The fuzz targets, or only the named ones, for a minute each or for so many seconds, with the
+    executions counted. What they begin with and found before is replayed by `cargo xtask test`.
 cargo xtask gen
     Writes the checked-in files that are generated.
 ";
@@ -73,6 +77,7 @@ fn run() -> Result<ExitCode> {
         "bench" => commands::bench(&workspace, &arguments),
         "quickstart" => commands::quickstart(&workspace, &arguments),
         "soak" => commands::soak(&workspace, &arguments),
+        "fuzz" => fuzz::run(&workspace, &arguments),
         "gen" => commands::generate(&workspace),
         other => bail!("there is no command `{other}`; `cargo xtask help` lists them"),
     }
