@@ -185,11 +185,9 @@ fn a_restore_names_what_it_waits_for() {
                 let heard = named.0.lock().unwrap();
                 let current = heard.iter().rev().find_map(|(_, progress)| progress.current.clone());
                 let bytes = heard.last().map_or(0, |(_, progress)| progress.new_bytes);
-                if bytes == 0 && current.is_some() {
-                    found.lock().unwrap().get_or_insert(current.unwrap());
+                if let (0, Some(current)) = (bytes, current) {
+                    found.lock().unwrap().get_or_insert(current);
                 }
-                // Only the first reads are slow.
-                return None;
             }
             None
         });
