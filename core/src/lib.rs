@@ -23,6 +23,9 @@ mod format;
 mod id;
 mod ingest;
 mod maintain;
+#[cfg(feature = "mistakes")]
+#[doc(hidden)]
+pub use store::mistakes::Mistake;
 mod path;
 mod problem;
 mod progress;
@@ -52,6 +55,10 @@ pub use format::device::{DeviceKey, DeviceRequest};
 pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Owner, Run, Timestamp, Xattr};
 pub use format::snapshot::{SnapshotCounts, SnapshotOutcome};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
+pub use maintain::{
+    ForgetOptions, ForgetReport, GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision,
+    RetentionGroup, RetentionPolicy,
+};
 pub use maintain::{PruneOptions, PruneReport, RebuildReport, RepositoryStats, SnapshotStats, UnreadablePack};
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};

@@ -1,13 +1,21 @@
-//! Looking after a repository: removing what is not needed, rebuilding its index, and figures on what it holds.
+//! Looking after a repository: which snapshots to keep, removing what is not needed, rebuilding its index, and
+//! figures on what it holds.
 
+mod forget;
 mod prune;
 mod rebuild;
+mod retention;
 mod stats;
 
+pub(crate) use forget::forget;
+pub use forget::{ForgetOptions, ForgetReport};
 pub(crate) use prune::prune;
 pub use prune::{PruneOptions, PruneReport};
 pub(crate) use rebuild::rebuild_index;
 pub use rebuild::{RebuildReport, UnreadablePack};
+pub use retention::{
+    GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision, RetentionGroup, RetentionPolicy,
+};
 pub(crate) use stats::stats;
 pub use stats::{RepositoryStats, SnapshotStats};
 

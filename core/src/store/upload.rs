@@ -260,6 +260,7 @@ impl Shared {
         if packs.is_empty() {
             return Ok(());
         }
+        self.session.confirm_packs(packs.iter().map(|pack| &pack.id))?;
         let object = IndexObject { supersedes: Vec::new(), packs };
         let id = super::index::write(self.store.backend(), self.store.keys(), &object)?;
         self.store.index().add(id, &object.packs)
