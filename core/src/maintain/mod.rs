@@ -1,9 +1,10 @@
-//! Looking after a repository: which snapshots to keep, removing what is not needed, rebuilding its index, and
-//! figures on what it holds.
+//! Looking after a repository: which snapshots to keep, removing what is not needed, rebuilding its index, repairing
+//! it, and figures on what it holds.
 
 mod forget;
 mod prune;
 mod rebuild;
+mod repair;
 mod retention;
 mod stats;
 
@@ -13,6 +14,8 @@ pub(crate) use prune::prune;
 pub use prune::{PruneOptions, PruneReport};
 pub(crate) use rebuild::rebuild_index;
 pub use rebuild::{RebuildReport, UnreadablePack};
+pub(crate) use repair::repair;
+pub use repair::{DamagedPack, Loss, RepairOptions, RepairReport, SalvagedSnapshot};
 pub use retention::{
     GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision, RetentionGroup, RetentionPolicy,
 };

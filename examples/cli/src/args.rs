@@ -133,6 +133,7 @@ pub(crate) enum Command {
     Device(commands::device::DeviceArgs),
     Prune(commands::prune::PruneArgs),
     RebuildIndex(commands::rebuild_index::RebuildIndexArgs),
+    Repair(commands::repair::RepairArgs),
     Quickstart(commands::quickstart::QuickstartArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

@@ -18,6 +18,7 @@ pub(crate) mod man;
 pub(crate) mod prune;
 pub(crate) mod quickstart;
 pub(crate) mod rebuild_index;
+pub(crate) mod repair;
 pub(crate) mod restore;
 mod select;
 pub(crate) mod snapshots;
