@@ -10,6 +10,7 @@ mod tar;
 
 pub use face::Source;
 pub use files::FileSource;
+pub(crate) use files::Ids;
 pub use iter::{AppEntry, IterSource};
 pub use reader::ReaderSource;
 pub use tar::TarSource;

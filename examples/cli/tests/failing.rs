@@ -142,8 +142,13 @@ fn a_target_that_cannot_be_written_is_named() {
     fs::set_permissions(setup.path("closed"), fs::Permissions::from_mode(0o555)).unwrap();
     let refused = run(command.args(["restore", "latest", "--target", "closed/in"])).expect(1);
     assert!(refused.err.contains("closed") && refused.err.contains("hint: "), "{}", refused.err);
+}
 
+#[test]
+fn a_target_that_can_only_be_read_is_told_with_what_to_do() {
+    let setup = Setup::new();
     let Some(mut shell) = with_mounts() else { return };
+    setup.run(["backup", "source"]).expect(0);
     setup.environment(&mut shell);
     shell.env("BIN", env!("CARGO_BIN_EXE_strongroom"));
     fs::create_dir(setup.path("mounted")).unwrap();
