@@ -20,6 +20,9 @@ mod copy;
 mod crypto;
 mod error;
 mod format;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz_support;
 mod id;
 mod ingest;
 mod maintain;

@@ -101,6 +101,8 @@ struct Shown {
     phase: Phase,
     total_entries: Option<u64>,
     total_bytes: Option<u64>,
+    /// What was last said to be at work.
+    current: Option<String>,
 }
 
 impl fmt::Debug for Meter {
@@ -129,6 +131,7 @@ impl Meter {
     pub(crate) fn phase(&self, phase: Phase) {
         if let Ok(mut shown) = self.shown.lock() {
             shown.phase = phase;
+            shown.current = None;
         }
     }
 
@@ -168,7 +171,8 @@ impl Meter {
         self.start.elapsed()
     }
 
-    /// Tells the sink, unless it heard something a moment ago. `current` is only built when it will be shown.
+    /// Tells the sink, unless it heard something a moment ago. `current` is only built when it will be shown; none
+    /// leaves what was last shown.
     pub(crate) fn report(&self, current: impl FnOnce() -> Option<String>) {
         let Some(sink) = &self.sink else { return };
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -187,13 +191,19 @@ impl Meter {
     /// Tells the sink the final state.
     pub(crate) fn finish(&self) {
         if let Some(sink) = &self.sink {
+            if let Ok(mut shown) = self.shown.lock() {
+                shown.current = None;
+            }
             self.tell(sink.as_ref(), None);
         }
     }
 
     fn tell(&self, sink: &dyn ProgressSink, current: Option<String>) {
         // The lock is held during the call, which is what makes calls come one at a time.
-        let Ok(shown) = self.shown.lock() else { return };
+        let Ok(mut shown) = self.shown.lock() else { return };
+        if current.is_some() {
+            shown.current = current;
+        }
         sink.progress(&Progress {
             phase: shown.phase,
             entries: self.entries.load(Ordering::Relaxed),
@@ -204,7 +214,7 @@ impl Meter {
             stored_bytes: self.stored_bytes.load(Ordering::Relaxed),
             problems: self.problems.load(Ordering::Relaxed),
             elapsed: self.start.elapsed(),
-            current,
+            current: shown.current.clone(),
         });
     }
 }

@@ -54,6 +54,11 @@ impl ProblemLog {
         }
     }
 
+    /// How many problems there are so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
     /// The listed problems in the order of their paths, and how many there were.
     pub(crate) fn finish(self) -> (Vec<Problem>, u64) {
         let mut listed = self.listed.into_inner().unwrap_or_default();

@@ -305,3 +305,40 @@ fn an_apps_own_entries_come_back_whatever_their_order() {
     let check = |(forest, sizes, seed): (Forest, Sizes, u64)| app_there_and_back(&forest, sizes, seed);
     TestRunner::new(cases(40)).run(&strategy, check).unwrap();
 }
+
+/// A user has one number here and had another there.
+#[test]
+fn owners_go_by_name_where_this_system_knows_it() {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let known = users.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let uid: u32 = fields.get(2)?.parse().ok().filter(|uid| *uid != 0)?;
+        Some((fields[0].to_owned(), uid))
+    });
+    let (Some((user, uid)), true) = (known, is_root()) else { return };
+    let path = |name: &str| EntryPath::parse(name).unwrap();
+    let mut known = Owner::ids(40_404, 50_505);
+    known.user = user;
+    known.group = "a group that nobody has".to_owned();
+    let entries = [("file", Owner::ids(1234, 5678)), ("known", known)];
+    let entries = entries.map(|(name, owner)| AppEntry::bytes(path(name), "content").mode(0o4755).owner(owner));
+    let repo = create_with(MemoryBackend::new(), &Sizes::TINY.options());
+    let id = *back_up(&repo, Source::entries(entries)).snapshot().unwrap();
+    let scratch = scratch();
+    let owners = |ownership, target: &str| {
+        use std::os::unix::fs::MetadataExt;
+        let target = scratch.path().join(target);
+        let options = strongroom::RestoreOptions::to(&target).owner(ownership);
+        let report = repo.restore(&id, &options, &strongroom::Context::new()).unwrap();
+        assert_eq!(report.problem_count, 0, "{:?}", report.problems);
+        ["file", "known"].map(|name| {
+            let metadata = fs::metadata(target.join(name)).unwrap();
+            assert_eq!(metadata.mode() & 0o7777, 0o4755);
+            (metadata.uid(), metadata.gid())
+        })
+    };
+    use strongroom::Ownership;
+    assert_eq!(owners(Ownership::default(), "named"), [(1234, 5678), (uid, 50_505)]);
+    assert_eq!(owners(Ownership::Named, "named"), [(1234, 5678), (uid, 50_505)], "and again");
+    assert_eq!(owners(Ownership::Numeric, "numeric"), [(1234, 5678), (40_404, 50_505)]);
+}

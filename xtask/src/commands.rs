@@ -7,8 +7,11 @@ use std::process::ExitCode;
 
 /// Makers of checked-in files: package, the ignored test that writes them, the variable that tells it where, the folder.
 /// They are tests because what they write takes more than the public interface, and must be the same every time.
-const GENERATORS: &[(&str, &str, &str, &str)] =
-    &[("strongroom", "vectors::make", "STRONGROOM_WRITE_VECTORS", "docs/vectors")];
+const GENERATORS: &[(&str, &str, &str, &str)] = &[
+    ("strongroom", "vectors::make", "STRONGROOM_WRITE_VECTORS", "docs/vectors"),
+    // From the vectors, so after them. What fuzzing found worth keeping stays.
+    ("strongroom", "fuzz_support::tests::write_seeds", "STRONGROOM_WRITE_SEEDS", "fuzz/corpus"),
+];
 
 /// Runs the benchmarks.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {

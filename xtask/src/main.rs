@@ -1,6 +1,7 @@
 //! `cargo xtask`: the one door to every check of the workspace, for people and for CI alike.
 
 mod commands;
+mod fuzz;
 mod layers;
 mod links;
 mod lint;
@@ -33,6 +34,9 @@ cargo xtask bench [ARGUMENT...]
     The benchmarks, in the release profile; arguments go to the benchmark program.
 cargo xtask quickstart [ARGUMENT...]
     Builds the `strongroom` command and runs its quickstart, on this project's folder if none is named.
+cargo xtask fuzz [SECONDS] [TARGET...]
+    The fuzz targets, or only the named ones, for a minute each or for so many seconds, with the
+    executions counted. What they begin with and found before is replayed by `cargo xtask test`.
 cargo xtask gen
     Writes the checked-in files that are generated.
 ";
@@ -69,6 +73,7 @@ fn run() -> Result<ExitCode> {
         }
         "bench" => commands::bench(&workspace, &arguments),
         "quickstart" => commands::quickstart(&workspace, &arguments),
+        "fuzz" => fuzz::run(&workspace, &arguments),
         "gen" => commands::generate(&workspace),
         other => bail!("there is no command `{other}`; `cargo xtask help` lists them"),
     }

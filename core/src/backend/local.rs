@@ -5,21 +5,26 @@ use crate::crypto::random;
 use crate::error::{Error, Result, corrupt};
 use crate::format::entry::Timestamp;
 use crate::id::hex;
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Write};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 /// A repository's objects as files in a folder: `config`, `keys/…`, `packs/ab/ab…` and so on.
 ///
 /// An object is written to a hidden temporary file, flushed to disk, and linked to its name only then, so a crash
-/// or a power cut leaves it whole or absent. Works on any POSIX file system with hard links; where there are none,
+/// or a power cut leaves it whole or absent. Its name is flushed before it counts as stored, and so are the names of the
+/// folders it is in. Works on any POSIX file system with hard links; where there are none,
 /// it falls back to an exclusive rename.
 #[derive(Debug, Clone)]
 pub struct LocalBackend {
     root: PathBuf,
     sync: bool,
+    /// Folders whose own names are known to be on disk.
+    durable: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 const TEMPORARY: &str = ".tmp-";
@@ -28,7 +33,7 @@ impl LocalBackend {
     /// Objects below `root`, which is created with the first of them.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        LocalBackend { root: root.into(), sync: true }
+        LocalBackend { root: root.into(), sync: true, durable: Arc::default() }
     }
 
     /// Whether every object is flushed to disk before it counts as stored (the default). Switching it off trades
@@ -62,20 +67,42 @@ impl LocalBackend {
         if self.sync { File::open(folder)?.sync_all() } else { Ok(()) }
     }
 
-    /// Creates a folder and, for durability, flushes each parent that got a new entry.
+    /// Creates a folder, and those above it that are missing.
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
         if folder.is_dir() {
             return Ok(());
         }
-        let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-        if let Some(parent) = parent {
+        if let Some(parent) = parent(folder) {
             self.create_folder(parent)?;
         }
         match fs::create_dir(folder) {
-            Ok(()) => self.sync_folder(parent.unwrap_or(Path::new("."))),
+            Ok(()) => self.sync_folder(parent(folder).unwrap_or(Path::new("."))),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Flushes the names of a folder and of those above it, up to the root's own, once: who created them may have been
+    /// stopped before, or not have come so far yet.
+    fn sync_names(&self, folder: &Path) -> io::Result<()> {
+        if !self.sync || !folder.starts_with(&self.root) {
+            return Ok(());
+        }
+        let known = || self.durable.lock().map_err(|_| io::Error::other("a thread panicked while storing an object"));
+        if known()?.contains(folder) {
+            return Ok(());
+        }
+        match parent(folder) {
+            // Above the root others decide, and need not let us look.
+            Some(parent) if folder == self.root => drop(self.sync_folder(parent)),
+            Some(parent) => {
+                self.sync_folder(parent)?;
+                self.sync_names(parent)?;
+            }
+            None => drop(self.sync_folder(Path::new("."))),
+        }
+        known()?.insert(folder.to_owned());
+        Ok(())
     }
 
     fn write_new(&self, name: &ObjectName, parts: &[&[u8]]) -> io::Result<()> {
@@ -96,8 +123,13 @@ impl LocalBackend {
         // After a rename it is gone already; after a link or an error it must go.
         let _ = fs::remove_file(&temporary);
         result?;
-        self.sync_folder(&folder)
+        self.sync_folder(&folder)?;
+        self.sync_names(&folder)
     }
+}
+
+fn parent(folder: &Path) -> Option<&Path> {
+    folder.parent().filter(|parent| !parent.as_os_str().is_empty())
 }
 
 fn write_parts(file: &mut File, parts: &[&[u8]]) -> io::Result<()> {
@@ -180,10 +212,14 @@ impl Backend for LocalBackend {
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
         let path = self.path(name);
+        let failed = |error| Error::io(error, "delete an object").object(path.display());
         match fs::remove_file(&path) {
-            Ok(()) => Ok(()),
+            // A pack that comes back is in no index and harms nobody. A key, or a snapshot whose content goes next,
+            // must not.
+            Ok(()) if name.folder() == Folder::Packs => Ok(()),
+            Ok(()) => self.sync_folder(&self.folder_path(name)).map_err(failed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(Error::io(error, "delete an object").object(path.display())),
+            Err(error) => Err(failed(error)),
         }
     }
 

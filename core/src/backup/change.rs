@@ -66,6 +66,18 @@ impl ChangeDetection {
 
     /// Whether `now`, as listed, is what the snapshot that began at `began` holds as `before`.
     pub(crate) fn unchanged(&self, before: &Entry, began: Timestamp, now: &Entry) -> bool {
+        before.size == now.size && self.same_version(before, began, now)
+    }
+
+    /// Whether `before`, of a backup that broke off, is the beginning of the file that `now` still is. A file that has
+    /// the same change time cannot have another length otherwise.
+    pub(crate) fn continues(&self, before: &Entry, began: Timestamp, now: &Entry) -> bool {
+        let grows = before.size < now.size && before.kind == EntryKind::File;
+        grows && self.change_time && self.same_version(before, began, now)
+    }
+
+    /// All that is compared but for the size.
+    fn same_version(&self, before: &Entry, began: Timestamp, now: &Entry) -> bool {
         if self.read_everything {
             return false;
         }
@@ -77,7 +89,7 @@ impl ChangeDetection {
             (before, now) if before == now => false,
             _ => return false,
         };
-        if before.size != now.size || old.modified != new.modified || old.mode != new.mode {
+        if old.modified != new.modified || old.mode != new.mode {
             return false;
         }
         if self.inode && old.inode != new.inode {

@@ -1,20 +1,23 @@
 //! Backup: entries of a source in, a tree of them out.
 
 mod change;
+mod checkpoint;
 mod options;
 mod previous;
 mod unsorted;
 
 pub use change::ChangeDetection;
+use checkpoint::Checkpoints;
+pub(crate) use checkpoint::{MakeCheckpoint, Reached};
 pub use options::{BackupOptions, Parent};
 pub(crate) use previous::{Base, BaseTree};
 
 use crate::context::Context;
 use crate::error::{Result, invalid};
-use crate::format::entry::{Content, Entry, EntryKind, HardLink, Hole, Xattr};
+use crate::format::entry::{Content, Entry, EntryKind, HardLink, Hole, Timestamp, Xattr};
 use crate::format::node::{Totals, fault, xattr_fault};
 use crate::id::BlobId;
-use crate::ingest::{ContentReader, Failure, PendingTree, Stored};
+use crate::ingest::{ContentReader, Failure, PendingRun, PendingTree, SoFar, Stored};
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
 use crate::report::ProblemLog;
@@ -40,12 +43,14 @@ pub(crate) struct BackedUp {
 }
 
 /// What an incremental backup goes on from, and what it leaves for the next.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Start {
     /// Trees of earlier backups, the newest first.
     pub(crate) bases: Vec<Base>,
     /// Where the leaves of the new tree are kept, for who may not read the repository.
     pub(crate) local: Option<LocalTreeWriter>,
+    /// What writes checkpoints on the way.
+    pub(crate) checkpoints: Option<MakeCheckpoint>,
 }
 
 /// Reads `source` to its end, or until the work is to be suspended, and stores what it yields.
@@ -69,6 +74,8 @@ pub(crate) fn run(
         problems: ProblemLog::default(),
         directories: 0,
         unchanged: 0,
+        checkpoints: Checkpoints::new(start.checkpoints, reader.store().config().sizes.pack),
+        partial: None,
         meter,
         ctx,
     };
@@ -78,7 +85,7 @@ pub(crate) fn run(
     } else {
         backup.unsorted(source, writer, &mut tree)?
     };
-    let (root, totals) = tree.finish(writer)?;
+    let (root, totals) = if finished { tree.finish(writer)? } else { tree.cut(backup.partial.take(), writer)? };
     Ok(BackedUp {
         root,
         totals,
@@ -98,6 +105,9 @@ struct Backup<'a> {
     problems: ProblemLog,
     directories: u64,
     unchanged: u64,
+    checkpoints: Checkpoints,
+    /// The file that the work was suspended in.
+    partial: Option<(Entry, Vec<PendingRun>)>,
     meter: &'a Meter,
     ctx: &'a Context,
 }
@@ -119,15 +129,34 @@ impl Backup<'_> {
     ) -> Result<bool> {
         while !self.ctx.should_suspend() {
             self.ctx.check("back up")?;
-            let Some(item) = source.next(self.ctx)? else { return Ok(true) };
-            if let Some((entry, stored)) = self.item(item, writer)? {
+            let Some(item) = self.next(source)? else { break };
+            let Some(item) = item else { return Ok(true) };
+            if let Some((entry, stored)) = self.item(item, writer, Some(tree))? {
                 self.meter.add_entries(1);
                 self.directories += u64::from(entry.kind == EntryKind::Directory);
                 tree.push(entry, stored, writer)?;
+                if self.checkpoints.is_due(writer)? {
+                    let (root, totals) = tree.cut(None, writer)?;
+                    let (directories, unchanged, problems) = (self.directories, self.unchanged, self.problems.count());
+                    let reached = Reached { root, totals, directories, unchanged, problems };
+                    self.checkpoints.write(reached, writer)?;
+                }
             }
         }
         self.ctx.check("back up")?;
         Ok(false)
+    }
+
+    /// The next item, or the end of the source. `None` when the work is to be suspended, which a source that waits for
+    /// something may have been told, too, and may only know to answer with an error.
+    fn next(&self, source: &mut dyn EntrySource) -> Result<Option<Option<SourceItem>>> {
+        match source.next(self.ctx) {
+            Ok(item) => Ok(Some(item)),
+            Err(error) => {
+                self.ctx.check("back up")?;
+                if self.ctx.should_suspend() { Ok(None) } else { Err(error) }
+            }
+        }
     }
 
     fn unsorted(
@@ -140,14 +169,15 @@ impl Backup<'_> {
         let mut finished = false;
         while !self.ctx.should_suspend() {
             self.ctx.check("back up")?;
-            let Some(item) = source.next(self.ctx)? else {
+            let Some(item) = self.next(source)? else { break };
+            let Some(item) = item else {
                 finished = true;
                 break;
             };
             match item {
                 SourceItem::Link(entry, target) => unsorted.link(entry, target, writer)?,
                 item => {
-                    if let Some((entry, stored)) = self.item(item, writer)? {
+                    if let Some((entry, stored)) = self.item(item, writer, None)? {
                         unsorted.push(entry, stored, writer)?;
                     }
                 }
@@ -169,8 +199,14 @@ impl Backup<'_> {
         Ok(finished)
     }
 
-    /// One item of the source: `None` when there is nothing to store of it.
-    fn item(&mut self, item: SourceItem, writer: &mut BlobWriter) -> Result<Option<(Entry, Stored)>> {
+    /// One item of the source: `None` when there is nothing to store of it. `tree` holds all that came before, if it
+    /// can.
+    fn item(
+        &mut self,
+        item: SourceItem,
+        writer: &mut BlobWriter,
+        tree: Option<&mut PendingTree>,
+    ) -> Result<Option<(Entry, Stored)>> {
         let (entry, mut handle) = match item {
             SourceItem::Problem(problem) => {
                 self.problem(problem);
@@ -186,7 +222,7 @@ impl Backup<'_> {
             self.meter.set_stored_bytes(writer.sent().map_or(0, |(_, bytes)| bytes));
             Some(entry.path.to_string())
         });
-        let result = self.entry(entry, handle.as_mut(), writer)?;
+        let result = self.entry(entry, handle.as_mut(), writer, tree)?;
         if let Some(problem) = handle.take_problem() {
             self.problem(problem);
         }
@@ -198,15 +234,17 @@ impl Backup<'_> {
         mut entry: Entry,
         handle: &mut dyn EntryHandle,
         writer: &mut BlobWriter,
+        tree: Option<&mut PendingTree>,
     ) -> Result<Option<(Entry, Stored)>> {
-        if let Some((before, began)) = self.previous.find(&entry.path)?
-            && self.changes.unchanged(&before, began, &entry)
+        let mut before = self.previous.find(&entry.path)?;
+        if let Some((before, _)) = before.take_if(|(before, began)| self.changes.unchanged(before, *began, &entry))
             && self.previous.has_content(&before)?
         {
             self.unchanged += 1;
             self.meter.add_bytes(before.size);
             return Ok(Some(self.take_over(before, entry)));
         }
+        self.checkpoints.add_entry();
         if entry.kind != EntryKind::File {
             return Ok(match handle.describe(&mut entry) {
                 Ok(()) => Some((entry, Stored::Content(Content::Empty))),
@@ -224,7 +262,7 @@ impl Backup<'_> {
             entry.metadata.xattrs = known.xattrs;
             return Ok(Some((Entry { size: known.size, holes: known.holes, ..entry }, known.stored)));
         }
-        self.file(entry, handle, writer)
+        self.file(entry, handle, before, writer, tree)
     }
 
     /// The entry of the previous snapshot, with what the listing is fresher in.
@@ -246,25 +284,57 @@ impl Backup<'_> {
         &mut self,
         mut entry: Entry,
         handle: &mut dyn EntryHandle,
+        before: Option<(Entry, Timestamp)>,
         writer: &mut BlobWriter,
+        tree: Option<&mut PendingTree>,
     ) -> Result<Option<(Entry, Stored)>> {
         if let Err(problem) = handle.open(&mut entry) {
             self.problem(problem);
             return Ok(None);
         }
-        let before = writer.new_bytes();
-        let result = self.content.store(handle, &entry, writer, self.meter, self.ctx);
+        let so_far = match self.beginning(&entry, handle, before)? {
+            Ok(so_far) => so_far,
+            Err(problem) => {
+                self.problem(problem);
+                return Ok(None);
+            }
+        };
+        // What cannot be stepped over would have to be read again all the same.
+        let mut tree = tree.filter(|_| entry.metadata.changed.is_some() && handle.skip(0).unwrap_or(false));
+        let continues = tree.is_some();
+        let (before, mut counted) = (writer.new_bytes(), so_far.bytes);
+        let (directories, unchanged, problems) = (self.directories, self.unchanged, self.problems.count());
+        let checkpoints = &mut self.checkpoints;
+        let mut meanwhile = |so_far: &SoFar, writer: &mut BlobWriter| {
+            checkpoints.add_bytes(so_far.bytes.saturating_sub(counted));
+            counted = so_far.bytes;
+            if let Some(tree) = &mut tree
+                && checkpoints.is_due(writer)?
+            {
+                let partial = beginning_of(&entry, so_far.bytes).map(|partial| (partial, so_far.runs.clone()));
+                let (root, totals) = tree.cut(partial, writer)?;
+                checkpoints.write(Reached { root, totals, directories, unchanged, problems }, writer)?;
+            }
+            Ok(())
+        };
+        let result = self.content.store(handle, &entry, so_far, writer, (self.meter, self.ctx), &mut meanwhile);
         self.meter.add_new_bytes(writer.new_bytes() - before);
         let (stored, length) = match result {
             Ok(stored) => stored,
             Err(Failure::Backup(error)) => return Err(error),
             // The loop over the source ends next.
-            Err(Failure::Suspended) => return Ok(None),
+            Err(Failure::Suspended(so_far)) => {
+                if continues && let Some(partial) = beginning_of(&entry, so_far.bytes) {
+                    self.partial = self.admit(partial).map(|partial| (partial, so_far.runs));
+                }
+                return Ok(None);
+            }
             Err(Failure::File(problem)) => {
                 self.problem(problem);
                 return Ok(None);
             }
         };
+        self.checkpoints.add_bytes(length.saturating_sub(counted));
         if let Some(problem) = handle.close(&mut entry) {
             self.problem(problem);
         }
@@ -276,6 +346,35 @@ impl Backup<'_> {
             self.hard_links.insert(link, known);
         }
         Ok(Some((entry, stored)))
+    }
+
+    /// What an interrupted backup stored of the beginning of a file that was just opened, if that can be stepped over.
+    fn beginning(
+        &mut self,
+        entry: &Entry,
+        handle: &mut dyn EntryHandle,
+        before: Option<(Entry, Timestamp)>,
+    ) -> Result<std::result::Result<SoFar, Problem>> {
+        let Some((before, began)) = before else { return Ok(Ok(SoFar::default())) };
+        // Asked with what was opened, which may be newer than the listing.
+        if !self.changes.continues(&before, began, entry) || !entry.holes.starts_with(&before.holes) {
+            return Ok(Ok(SoFar::default()));
+        }
+        let Some(so_far) = self.previous.runs(&before)?.map(|runs| SoFar::of(&runs)) else {
+            return Ok(Ok(SoFar::default()));
+        };
+        // Where the data reaches further than a hole allows, it was another file.
+        if beginning_of(entry, so_far.bytes).is_none_or(|same| same.size != before.size) {
+            return Ok(Ok(SoFar::default()));
+        }
+        Ok(match handle.skip(so_far.bytes) {
+            Ok(true) => {
+                self.meter.add_bytes(so_far.bytes);
+                Ok(so_far)
+            }
+            Ok(false) => Ok(SoFar::default()),
+            Err(error) => Err(Problem::reading(entry.path.clone(), &error)),
+        })
     }
 
     /// Makes the size of an entry what was read of it.
@@ -312,4 +411,21 @@ impl Backup<'_> {
         self.meter.add_problems(1);
         self.problems.add(problem);
     }
+}
+
+/// The entry of a file of which only the first `bytes` bytes of data count. `None` when that is nothing, or all.
+fn beginning_of(entry: &Entry, bytes: u64) -> Option<Entry> {
+    let (mut offset, mut left) = (0, bytes);
+    let mut holes = Vec::new();
+    for hole in &entry.holes {
+        let data = hole.offset.checked_sub(offset)?;
+        if left <= data {
+            break;
+        }
+        left -= data;
+        offset = hole.offset.checked_add(hole.length)?;
+        holes.push(*hole);
+    }
+    let size = offset.checked_add(left)?;
+    (bytes > 0 && size < entry.size).then(|| Entry { size, holes, ..entry.clone() })
 }

@@ -1,13 +1,13 @@
 //! The snapshot that an incremental backup builds on.
 
 use crate::error::{ErrorKind, Result};
-use crate::format::entry::{Entry, Timestamp};
+use crate::format::entry::{Content, Entry, Run, Timestamp};
 use crate::id::BlobId;
 use crate::ingest::Presence;
 use crate::path::EntryPath;
 use crate::store::local_tree::LocalTree;
 use crate::store::read::StoreReader;
-use crate::tree::Cursor;
+use crate::tree::{Cursor, RunReader};
 
 /// A tree to compare with, and when the backup that made it began.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ pub(crate) struct Previous<'a> {
     /// The newest first.
     walks: Vec<(Walk<'a>, Timestamp)>,
     sorted: bool,
+    reader: &'a StoreReader,
     presence: Presence<'a>,
 }
 
@@ -63,7 +64,7 @@ impl<'a> Previous<'a> {
             BaseTree::Local(tree) => sorted.then_some((Walk::Local(tree), base.began)),
         };
         let walks = bases.into_iter().filter_map(walk).collect();
-        Previous { walks, sorted, presence: Presence::new(reader) }
+        Previous { walks, sorted, reader, presence: Presence::new(reader) }
     }
 
     /// The entry at `path`, and when the backup that holds it began. Damage to an earlier tree costs only speed:
@@ -91,6 +92,46 @@ impl<'a> Previous<'a> {
     /// Whether the repository still has what an entry of an earlier snapshot refers to.
     pub(crate) fn has_content(&mut self, entry: &Entry) -> Result<bool> {
         self.presence.has_content(entry)
+    }
+
+    /// The runs of the beginning of a file, as far as they can be read and the repository still has them.
+    pub(crate) fn runs(&mut self, entry: &Entry) -> Result<Option<Vec<Run>>> {
+        let holes: u64 = entry.holes.iter().map(|hole| hole.length).sum();
+        let Some(bytes) = entry.size.checked_sub(holes) else { return Ok(None) };
+        let runs = match &entry.content {
+            Content::Runs(runs) => runs.clone(),
+            Content::List { id, .. } => {
+                let kept = self.walks.iter().find_map(|(walk, _)| match walk {
+                    Walk::Local(tree) => tree.runs_of(id),
+                    Walk::Stored(_) => None,
+                });
+                match kept {
+                    Some(runs) => runs.to_vec(),
+                    None if self.reader.store().keys().can_read() => match self.read_runs(&entry.content, bytes) {
+                        Ok(runs) => runs,
+                        Err(error) if is_damage(error.kind()) => return Ok(None),
+                        Err(error) => return Err(error),
+                    },
+                    None => return Ok(None),
+                }
+            }
+            Content::Empty | Content::Inline(_) => return Ok(None),
+        };
+        for run in &runs {
+            if !self.presence.has_segment(&run.segment)? {
+                return Ok(None);
+            }
+        }
+        Ok((runs.iter().map(|run| run.bytes).sum::<u64>() == bytes).then_some(runs))
+    }
+
+    fn read_runs(&self, content: &Content, bytes: u64) -> Result<Vec<Run>> {
+        let mut reader = RunReader::new(self.reader, content, bytes, 0)?;
+        let mut runs = Vec::new();
+        while let Some((run, _)) = reader.next()? {
+            runs.push(run);
+        }
+        Ok(runs)
     }
 }
 

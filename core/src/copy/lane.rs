@@ -7,7 +7,7 @@ use super::verify::Skipped;
 use crate::context::Context;
 use crate::error::{Error, Result, internal};
 use crate::format::entry::{Content, Entry, EntryKind, HardLink};
-use crate::ingest::{ContentReader, Failure, PendingTree, Stored};
+use crate::ingest::{ContentReader, Failure, PendingTree, SoFar, Stored};
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
 use crate::report::ProblemLog;
@@ -133,10 +133,12 @@ impl Lane<'_> {
     ) -> Result<bool> {
         // Bytes are counted where they are read.
         let uncounted = Context::new().meter();
-        let stored = content.store(&mut incoming, &entry, &mut self.writer, &uncounted, &self.ctx);
+        let nothing = SoFar::default();
+        let aware = (&uncounted, &self.ctx);
+        let stored = content.store(&mut incoming, &entry, nothing, &mut self.writer, aware, &mut |_, _| Ok(()));
         let problem = match (stored, incoming.ended) {
             (Err(Failure::Backup(error)), _) => return Err(error),
-            (Err(Failure::Suspended), _) | (_, Ended::Early) => return Ok(false),
+            (Err(Failure::Suspended(_)), _) | (_, Ended::Early) => return Ok(false),
             (_, Ended::Failed(error)) => return Err(error),
             (_, Ended::Lost(problem)) | (Err(Failure::File(problem)), _) => problem,
             (Ok((stored, length)), _) if length == data_length(&entry) => {

@@ -25,6 +25,13 @@ pub(crate) struct Checkpoint {
     pub(crate) origin: Option<[u8; 16]>,
 }
 
+impl Checkpoint {
+    /// Whether its tree holds more than that of another of the same lineage.
+    pub(crate) fn reaches_beyond(&self, other: &Checkpoint) -> bool {
+        (self.counts.entries, self.counts.bytes) > (other.counts.entries, other.counts.bytes)
+    }
+}
+
 impl Envelope for Checkpoint {
     const KIND: Kind = Kind::Checkpoint;
     const READ: &'static str = "read a checkpoint";

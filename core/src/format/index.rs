@@ -63,8 +63,12 @@ impl IndexObject {
         let operation = "read an index";
         let epoch = Self::epoch(bytes)?;
         let sealed = bytes.get(PREFIX..).unwrap_or_default();
-        let plain = aead::open(key, &associated_data(repository, epoch), sealed, operation)?;
-        let mut reader = Reader::new(&plain, operation);
+        Self::decode(&aead::open(key, &associated_data(repository, epoch), sealed, operation)?)
+    }
+
+    /// Decodes what is sealed.
+    pub(crate) fn decode(plain: &[u8]) -> Result<Self> {
+        let mut reader = Reader::new(plain, "read an index");
         let count = reader.count(IndexId::LEN)?;
         let mut supersedes = Vec::with_capacity(count);
         for _ in 0..count {

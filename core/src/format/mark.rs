@@ -109,7 +109,7 @@ impl MarkBody {
             .encode()
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
         let mut map = MapReader::decode(bytes, Mark::READ)?;
         map.version(1)?;
         let body = MarkBody {

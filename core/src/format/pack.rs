@@ -361,8 +361,12 @@ pub(crate) fn open_trailer(keys: PackKeys<'_>, header: &[u8], trailer: &[u8]) ->
 /// Opens a footer.
 pub(crate) fn open_footer(keys: PackKeys<'_>, header: &[u8], footer: &[u8]) -> Result<(PackContents, TreeReferences)> {
     let operation = "read a pack's footer";
-    let plain = aead::open(keys.footer, header, footer, operation)?;
-    let mut reader = Reader::new(&plain, operation);
+    decode_footer(&aead::open(keys.footer, header, footer, operation)?)
+}
+
+/// Decodes what is sealed in a footer.
+pub(crate) fn decode_footer(plain: &[u8]) -> Result<(PackContents, TreeReferences)> {
+    let mut reader = Reader::new(plain, "read a pack's footer");
     let contents = PackContents::decode(&mut reader)?;
     let references = decode_references(&mut reader, contents.tree_blobs())?;
     reader.end()?;

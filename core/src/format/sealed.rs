@@ -97,7 +97,12 @@ pub(crate) fn open<T: Envelope>(bytes: &[u8], repository: &RepositoryId, key: &S
     }
     let sealed = bytes.get(PREFIX..).unwrap_or_default();
     let plain = aead::open(key, &associated_data(T::KIND, epoch, repository), sealed, T::READ)?;
-    let mut map = MapReader::decode(&plain, T::READ)?;
+    decode(&plain, epoch, repository)
+}
+
+/// Decodes what is sealed.
+pub(crate) fn decode<T: Envelope>(plain: &[u8], epoch: u32, repository: &RepositoryId) -> Result<Unverified<T>> {
+    let mut map = MapReader::decode(plain, T::READ)?;
     let message = [prefix(T::KIND, epoch).as_slice(), &map.encode_without(SIGNATURE_FIELD)?].concat();
     map.version(VERSION)?;
     if map.array(REPOSITORY_FIELD)? != *repository.as_bytes() {

@@ -193,7 +193,7 @@ impl Segment {
         Ok(segment)
     }
 
-    fn parse(mut raw: Vec<u8>, blob_count: u32) -> Result<Segment> {
+    pub(crate) fn parse(mut raw: Vec<u8>, blob_count: u32) -> Result<Segment> {
         let wrong = || corrupt("open a segment", "its table of lengths does not fit its content");
         let table = usize::try_from(blob_count).ok().and_then(|count| count.checked_mul(4)).ok_or_else(wrong)?;
         let split = raw.len().checked_sub(table).ok_or_else(wrong)?;

@@ -267,7 +267,7 @@ impl SnapshotBody {
         Ok(bytes)
     }
 
-    fn decode(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self> {
         let wrong = |why| corrupt(Self::READ, why);
         if bytes.len() > MAX_BODY {
             return Err(wrong("it is longer than 1 MiB"));

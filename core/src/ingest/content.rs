@@ -77,14 +77,44 @@ pub(crate) struct ContentReader {
     inline_limit: usize,
 }
 
+/// Where the reading of a file stands: the runs of what is stored, and its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct SoFar {
+    pub(crate) runs: Vec<PendingRun>,
+    pub(crate) bytes: u64,
+}
+
+impl SoFar {
+    /// The beginning of a file that an earlier backup stored.
+    pub(crate) fn of(runs: &[Run]) -> Self {
+        let pending = |run: &Run| PendingRun {
+            segment: RunSegment::Stored(run.segment),
+            first: run.first,
+            count: run.count,
+            bytes: run.bytes,
+        };
+        SoFar { runs: runs.iter().map(pending).collect(), bytes: runs.iter().map(|run| run.bytes).sum() }
+    }
+
+    fn add(&mut self, chunk: &[u8], writer: &mut BlobWriter) -> Result<()> {
+        let place = writer.add_data(chunk)?;
+        push(&mut self.runs, place, chunk.len() as u64, writer);
+        self.bytes += chunk.len() as u64;
+        Ok(())
+    }
+}
+
+/// Called now and then while a long file is read.
+pub(crate) type Meanwhile<'a> = dyn FnMut(&SoFar, &mut BlobWriter) -> Result<()> + 'a;
+
 /// Why a file's content was not stored.
 pub(crate) enum Failure {
     /// The file's fault: the backup goes on without it.
     File(Problem),
     /// The repository's fault, or cancellation: the backup ends.
     Backup(crate::Error),
-    /// The work is to be suspended. What was read of the file is stored, and need not be sent again.
-    Suspended,
+    /// The work is to be suspended. This much of the file is stored.
+    Suspended(SoFar),
 }
 
 impl From<crate::Error> for Failure {
@@ -109,17 +139,18 @@ impl ContentReader {
         ContentReader { buffer: vec![0; length], chunker, inline_limit }
     }
 
-    /// Stores what `handle` yields. Returns the content and its length.
+    /// Stores what `handle` yields, which comes after what is stored of the file so far. Returns the content and its
+    /// length.
     pub(crate) fn store(
         &mut self,
         handle: &mut dyn EntryHandle,
         entry: &Entry,
+        mut so_far: SoFar,
         writer: &mut BlobWriter,
-        meter: &Meter,
-        ctx: &Context,
+        (meter, ctx): (&Meter, &Context),
+        meanwhile: &mut Meanwhile<'_>,
     ) -> Result<(Stored, u64), Failure> {
-        let (mut start, mut end, mut total, mut at_end) = (0, 0, 0u64, false);
-        let mut runs = Vec::new();
+        let (mut start, mut end, mut at_end) = (0, 0, false);
         loop {
             while !at_end && end < self.buffer.len() {
                 let Some(room) = self.buffer.get_mut(end..) else { break };
@@ -127,37 +158,42 @@ impl ContentReader {
                     Ok(0) => at_end = true,
                     Ok(read) => {
                         end = (end + read).min(self.buffer.len());
-                        total += read as u64;
                         meter.add_bytes(read as u64);
                     }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(Failure::File(Problem::reading(entry.path.clone(), &error))),
+                    Err(error) => {
+                        ctx.check("back up")?;
+                        // A stream may have been told of the deadline, too.
+                        if ctx.should_suspend() {
+                            return Err(self.suspend(start..end, so_far, writer));
+                        }
+                        return Err(Failure::File(Problem::reading(entry.path.clone(), &error)));
+                    }
                 }
                 ctx.check("back up")?;
                 if !at_end && ctx.should_suspend() {
-                    return Err(self.suspend(start..end, writer));
+                    return Err(self.suspend(start..end, so_far, writer));
                 }
             }
-            if at_end && runs.is_empty() && start == 0 && end <= self.inline_limit {
+            if at_end && so_far.bytes == 0 && start == 0 && end <= self.inline_limit {
                 let bytes = self.buffer.get(..end).unwrap_or_default();
                 let content = if bytes.is_empty() { Content::Empty } else { Content::Inline(bytes.to_vec()) };
-                return Ok((Stored::Content(content), total));
+                return Ok((Stored::Content(content), end as u64));
             }
             while end - start >= self.chunker.max() || (at_end && end > start) {
                 let rest = self.buffer.get(start..end).unwrap_or_default();
                 let length = self.chunker.cut(rest);
-                let chunk = rest.get(..length).unwrap_or_default();
-                let place = writer.add_data(chunk)?;
-                push(&mut runs, place, length as u64, writer);
+                so_far.add(rest.get(..length).unwrap_or_default(), writer)?;
                 start += length;
             }
             if at_end {
-                return Ok((Stored::Runs(runs), total));
+                return Ok((Stored::Runs(so_far.runs), so_far.bytes));
             }
             meter.report(|| {
                 meter.set_stored_bytes(writer.sent().map_or(0, |(_, bytes)| bytes));
                 Some(entry.path.to_string())
             });
+            meanwhile(&so_far, writer)?;
             self.buffer.copy_within(start..end, 0);
             end -= start;
             start = 0;
@@ -165,15 +201,15 @@ impl ContentReader {
     }
 
     /// Stores what was read so far, but for what the next bytes could still be part of.
-    fn suspend(&self, unread: Range<usize>, writer: &mut BlobWriter) -> Failure {
+    fn suspend(&self, unread: Range<usize>, mut so_far: SoFar, writer: &mut BlobWriter) -> Failure {
         let mut rest = self.buffer.get(unread).unwrap_or_default();
         while rest.len() >= self.chunker.max() {
             let (chunk, behind) = rest.split_at(self.chunker.cut(rest).min(rest.len()));
-            if let Err(error) = writer.add_data(chunk) {
+            if let Err(error) = so_far.add(chunk, writer) {
                 return error.into();
             }
             rest = behind;
         }
-        Failure::Suspended
+        Failure::Suspended(so_far)
     }
 }

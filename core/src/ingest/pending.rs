@@ -1,12 +1,12 @@
 //! Entries on their way into the tree: they wait, in their order, until the segments their content is in have ids.
 
-use super::content::Stored;
+use super::content::{PendingRun, Stored};
 use crate::error::Result;
-use crate::format::entry::Entry;
+use crate::format::entry::{Content, Entry, Run};
 use crate::format::node::Totals;
 use crate::id::BlobId;
 use crate::store::Store;
-use crate::store::local_tree::{KeepLeaves, LocalTreeWriter};
+use crate::store::local_tree::{CollectLeaves, Ending, KeepLeaves, LocalTreeWriter};
 use crate::store::write::BlobWriter;
 use crate::tree::{Boundaries, TreeBuilder, store_runs};
 use std::collections::VecDeque;
@@ -55,6 +55,36 @@ impl PendingTree {
         Ok(())
     }
 
+    /// The tree over everything that was pushed, as if it ended here, or with `partial`, an entry that is not complete
+    /// yet. It can be pushed to as before.
+    pub(crate) fn cut(
+        &mut self,
+        partial: Option<(Entry, Vec<PendingRun>)>,
+        writer: &mut BlobWriter,
+    ) -> Result<(BlobId, Totals)> {
+        writer.end_data_segment()?;
+        self.drain(writer)?;
+        // What is unfinished is little: a leaf, and a node a level.
+        let mut builder = self.builder.clone();
+        let mut ending = Ending::default();
+        let keeps = self.local.is_some();
+        if let Some((entry, runs)) = partial
+            && let Some(runs) = resolve_runs(&runs, writer)
+        {
+            let content = store_runs(runs.clone(), writer)?;
+            if let Content::List { id, .. } = content {
+                ending.runs = Some((id, runs));
+            }
+            builder
+                .push(Entry { content, ..entry }, &mut CollectLeaves { sink: writer, ending: &mut ending, keeps })?;
+        }
+        let (root, totals) = builder.finish(&mut CollectLeaves { sink: writer, ending: &mut ending, keeps })?;
+        if let Some(local) = &mut self.local {
+            local.cut(&root, &ending);
+        }
+        Ok((root, totals))
+    }
+
     /// Finishes the tree over everything that was pushed.
     pub(crate) fn finish(mut self, writer: &mut BlobWriter) -> Result<(BlobId, Totals)> {
         writer.end_data_segment()?;
@@ -70,12 +100,13 @@ impl PendingTree {
 }
 
 /// The content of an entry, once every segment of it has an id.
-pub(crate) fn resolve(stored: &Stored, writer: &mut BlobWriter) -> Result<Option<crate::format::entry::Content>> {
+pub(crate) fn resolve(stored: &Stored, writer: &mut BlobWriter) -> Result<Option<Content>> {
     match stored {
         Stored::Content(content) => Ok(Some(content.clone())),
-        Stored::Runs(runs) => {
-            let resolved: Option<Vec<_>> = runs.iter().map(|run| run.resolve(writer)).collect();
-            resolved.map(|runs| store_runs(runs, writer)).transpose()
-        }
+        Stored::Runs(runs) => resolve_runs(runs, writer).map(|runs| store_runs(runs, writer)).transpose(),
     }
+}
+
+fn resolve_runs(runs: &[PendingRun], writer: &BlobWriter) -> Option<Vec<Run>> {
+    runs.iter().map(|run| run.resolve(writer)).collect()
 }

@@ -42,7 +42,8 @@ impl<'a> Presence<'a> {
         }
     }
 
-    fn has_segment(&mut self, id: &SegmentId) -> Result<bool> {
+    /// Whether the repository still has a segment.
+    pub(crate) fn has_segment(&mut self, id: &SegmentId) -> Result<bool> {
         if self.present.contains(id) {
             return Ok(true);
         }

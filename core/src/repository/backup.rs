@@ -2,7 +2,7 @@
 
 use super::Repository;
 use crate::Timestamp;
-use crate::backup::{self, BackedUp, BackupOptions, Base, BaseTree, Parent};
+use crate::backup::{self, BackedUp, BackupOptions, Base, BaseTree, MakeCheckpoint, Parent, Reached};
 use crate::compress::LEVELS;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, invalid};
@@ -13,6 +13,7 @@ use crate::problem::Problem;
 use crate::progress::{Meter, Phase};
 use crate::report::Outcome;
 use crate::source::{EntrySource, Source};
+use crate::store::cancelling::Cancelling;
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::clock;
 use crate::store::commit;
@@ -22,8 +23,10 @@ use crate::store::local_tree::LocalTrees;
 use crate::store::read::StoreReader;
 use crate::store::session::Session;
 use crate::store::snapshots::{self, NewSnapshot, RESERVED_METADATA, Snapshot, Snapshots};
+use crate::store::unlisted::list_unlisted;
 use crate::store::write::BlobWriter;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// zstd's own default: what a faster level saves in time, storage pays for.
@@ -85,6 +88,8 @@ impl BackupReport {
 #[derive(Default)]
 struct Start {
     parent: Option<Snapshot>,
+    /// The newest snapshot of the lineage, which is the parent unless another was asked for.
+    newest: Option<Snapshot>,
     work: backup::Start,
     /// Roots of the trees it goes on from.
     roots: Vec<BlobId>,
@@ -129,26 +134,35 @@ impl Repository {
         let session = Arc::new(Session::begin(&self.store, &devices, LeasePurpose::Backup)?);
 
         let (reader, _) = self.reader(ctx)?;
-        let mut start = self.start(&devices, &lineage, options.parent)?;
-        let begin = std::mem::take(&mut start.work);
+        let mut start = self.start(&devices, &lineage, options.parent, ctx)?;
+        list_unlisted(&self.store, &devices, session.id(), start.newest.as_ref(), ctx)?;
+        let mut begin = std::mem::take(&mut start.work);
         if let Some(parent) = &start.parent {
             meter.totals(Some(parent.counts.entries), Some(parent.counts.bytes));
         }
         meter.phase(Phase::BackingUp);
         let pool = Arc::new(ctx.pool()?);
         let writer = BlobWriter::new(&self.store, &session, level, ctx, Arc::clone(&pool))?;
+        let sequence = Arc::new(AtomicU32::new(0));
+        begin.checkpoints = Some(self.checkpoints(&devices, &session, &sequence, lineage, began));
         let mut work = Work { writer, reader: &reader, options, meter: &meter, ctx };
         let result = pool.install(|| work.run(&mut source, begin));
         let finished = result.and_then(|done| {
             meter.phase(Phase::Finishing);
-            self.commit(
-                &devices,
-                &start,
-                done,
-                &work.writer,
-                Commit { began, lineage, session: &session, reader: &reader, body, options },
-            )
+            let (root, finished) = (done.root, done.finished);
+            let commit =
+                Commit { began, lineage, session: &session, sequence: &sequence, reader: &reader, body, options };
+            let report = self.commit(&devices, &start, done, &work.writer, commit)?;
+            if let Some(local) = &start.local {
+                // After a suspension both the new tree and those before it have entries to go on from.
+                let before = start.roots.iter().filter(|_| !finished).copied();
+                local.keep_only(&before.chain([root]).collect::<Vec<_>>());
+            }
+            Ok(report)
         });
+        if finished.is_err() && !work.writer.close() {
+            session.leave();
+        }
         session.end();
         let mut report = finished?;
         meter.set_stored_bytes(report.stored_bytes);
@@ -157,9 +171,43 @@ impl Repository {
         Ok(report)
     }
 
+    /// What writes the checkpoints of a backup at work, beside the work.
+    fn checkpoints(
+        &self,
+        devices: &Arc<DeviceList>,
+        session: &Arc<Session>,
+        sequence: &Arc<AtomicU32>,
+        lineage: LineageId,
+        began: Timestamp,
+    ) -> MakeCheckpoint {
+        let (store, devices) = (Arc::clone(&self.store), Arc::clone(devices));
+        let (session, sequence) = (session.id(), Arc::clone(sequence));
+        Box::new(move |reached: Reached, writer: &BlobWriter| {
+            let Reached { root, totals, directories, unchanged, problems } = reached;
+            let counts = SnapshotCounts {
+                entries: totals.entries,
+                files: totals.files,
+                directories,
+                bytes: totals.bytes,
+                new_bytes: writer.new_bytes(),
+                stored_bytes: writer.sent()?.1,
+                problems,
+                unchanged_files: unchanged,
+            };
+            let (store, devices, sequence) = (Arc::clone(&store), Arc::clone(&devices), Arc::clone(&sequence));
+            Ok(Box::new(move || {
+                let sequence = sequence.fetch_add(1, Ordering::Relaxed);
+                let new = NewCheckpoint { session, sequence, lineage, root, time: began, counts, origin: None };
+                // Without it the next backup reads more; this one lacks nothing.
+                let _ = checkpoints::write(store.backend(), store.keys(), &devices, new);
+            }))
+        })
+    }
+
     /// Finds what to build on: the parent snapshot, and a checkpoint of a suspended backup that is newer.
-    fn start(&self, devices: &DeviceList, lineage: &LineageId, parent: Parent) -> Result<Start> {
-        let (backend, keys) = (self.store.backend(), self.store.keys());
+    fn start(&self, devices: &DeviceList, lineage: &LineageId, parent: Parent, ctx: &Context) -> Result<Start> {
+        let keys = self.store.keys();
+        let backend = &Cancelling { inner: self.store.backend(), ctx, operation: "find the snapshot to build on" };
         let mut start = Start::default();
         if !keys.can_read()
             && let Some(folder) = self.store.state_folder()
@@ -169,16 +217,17 @@ impl Repository {
             start.work.local = start.local.as_ref().and_then(|local| local.create().ok());
         }
         let snapshots = Snapshots::open(backend, keys, devices)?;
+        start.newest = snapshots.latest(&SnapshotFilter::all().lineage(*lineage))?.0;
         start.parent = match parent {
             Parent::None => return Ok(start),
             Parent::Snapshot(id) => Some(snapshots.load(&id)?),
-            Parent::Newest => snapshots.latest(&SnapshotFilter::all().lineage(*lineage))?.0,
+            Parent::Newest => start.newest.clone(),
         };
         let found = checkpoints::latest(backend, keys, devices, lineage, start.parent.as_ref(), None)?;
         // The newest may have had the shortest time, and reach less far than one before.
-        let largest = found.largest.filter(|largest| {
-            found.checkpoint.as_ref().is_some_and(|(newest, _)| newest.counts.entries < largest.counts.entries)
-        });
+        let largest = found
+            .largest
+            .filter(|largest| found.checkpoint.as_ref().is_some_and(|(newest, _)| largest.reaches_beyond(newest)));
         let checkpoints = found.checkpoint.map(|(checkpoint, _)| checkpoint).into_iter().chain(largest);
         let checkpoints = checkpoints.map(|checkpoint| (checkpoint.root, checkpoint.time));
         let parent = start.parent.as_ref().map(|parent| (parent.root, parent.time));
@@ -204,7 +253,7 @@ impl Repository {
         commit: Commit<'_>,
     ) -> Result<BackupReport> {
         let (backend, keys) = (self.store.backend(), self.store.keys());
-        let Commit { began, lineage, session, reader, body, options } = commit;
+        let Commit { began, lineage, session, sequence, reader, body, options } = commit;
         let (stored_packs, stored_bytes) = writer.sent()?;
         let (problems, problem_count) = done.problems.finish();
         let counts = SnapshotCounts {
@@ -218,11 +267,6 @@ impl Repository {
             unchanged_files: done.unchanged,
         };
         let parent = start.parent.as_ref();
-        if let Some(local) = &start.local {
-            // After a suspension both the new tree and those before it have entries to go on from.
-            let before = start.roots.iter().filter(|_| !done.finished).copied();
-            local.keep_only(&before.chain([done.root]).collect::<Vec<_>>());
-        }
         let mut report = BackupReport {
             outcome: if problem_count == 0 { Outcome::Complete } else { Outcome::Partial },
             snapshot: None,
@@ -241,15 +285,9 @@ impl Repository {
             duration: Duration::ZERO,
         };
         if !done.finished {
-            let new = NewCheckpoint {
-                session: session.id(),
-                sequence: 0,
-                lineage,
-                root: done.root,
-                time: began,
-                counts,
-                origin: None,
-            };
+            let (session, sequence) = (session.id(), sequence.load(Ordering::Relaxed));
+            let root = done.root;
+            let new = NewCheckpoint { session, sequence, lineage, root, time: began, counts, origin: None };
             checkpoints::write(backend, keys, devices, new)?;
             report.outcome = Outcome::Suspended;
             return Ok(report);
@@ -281,6 +319,8 @@ struct Commit<'a> {
     began: Timestamp,
     lineage: LineageId,
     session: &'a Session,
+    /// Of the next checkpoint.
+    sequence: &'a AtomicU32,
     reader: &'a StoreReader,
     body: SnapshotBody,
     options: &'a BackupOptions,
@@ -299,6 +339,8 @@ impl Work<'_> {
     fn run(&mut self, source: &mut dyn EntrySource, start: backup::Start) -> Result<BackedUp> {
         let Work { writer, reader, options, meter, ctx } = self;
         let done = backup::run(source, writer, reader, start, options.changes, meter, ctx)?;
+        // What is written next says more.
+        writer.await_nothing()?;
         writer.flush()?;
         Ok(done)
     }

@@ -93,6 +93,25 @@ impl Repository {
         self.store.keys().repository
     }
 
+    /// The public key of its owner, which belongs to this repository alone: what
+    /// [`Secret::expect_owner`] of a later opening takes.
+    ///
+    /// ```
+    /// use strongroom::{DeviceKey, MemoryBackend, Repository, Role, Secret};
+    /// # let options = strongroom::CreateOptions::new().cost(strongroom::Cost::FLOOR);
+    /// let backend = MemoryBackend::new();
+    /// let repo = Repository::create(backend.clone(), &Secret::passphrase("correct horse"), &options)?;
+    /// let device = DeviceKey::generate()?;
+    /// repo.add_device(&device.request("phone")?, Role::Writer)?;
+    /// let on_the_phone = Secret::device(device).expect_owner(repo.owner_key());
+    /// assert_eq!(Repository::open(backend, &on_the_phone)?.id(), repo.id());
+    /// # Ok::<(), strongroom::Error>(())
+    /// ```
+    #[must_use]
+    pub fn owner_key(&self) -> [u8; 32] {
+        self.store.keys().owner_public().to_bytes()
+    }
+
     /// What the secret that opened it allows.
     #[must_use]
     pub fn role(&self) -> Role {

@@ -58,10 +58,11 @@ impl Batch {
             if job.is_ending() {
                 break;
             }
+            // Before the first byte is read: that may take long, and then one wants to know what is waited for.
+            job.meter.report(|| Some(item.entry.path.to_string()));
             if let Some(place) = self.places.get(item.place) {
                 restorer.restore(place, item);
             }
-            job.meter.report(|| Some(item.entry.path.to_string()));
         }
         for place in &self.places {
             place.leave(job);

@@ -2,14 +2,16 @@
 
 use super::failure::{Failure, Outcome};
 use super::links::Links;
-use super::options::{RestoreOptions, Selection};
+use super::options::{Ownership, RestoreOptions, Selection};
 use super::report::Tally;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::format::entry::Owner;
 use crate::path::EntryPath;
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
 use crate::report::ProblemLog;
+use crate::source::Ids;
 use crate::store::blobs::SegmentStore;
 use std::hash::{BuildHasher, RandomState};
 use std::os::fd::OwnedFd;
@@ -33,6 +35,8 @@ pub(super) struct Job<'a> {
     /// Whether file permissions stand in the way of this process at all.
     pub(super) privileged: bool,
     pub(super) uid: u32,
+    /// Users and groups of this system, where owners go by name.
+    names_of_owners: Option<Ids>,
     problems: ProblemLog,
     error: Mutex<Option<Error>>,
     stopped: AtomicBool,
@@ -64,6 +68,7 @@ impl<'a> Job<'a> {
             gate: Gate::new(threads * 3),
             privileged: uid == 0,
             uid,
+            names_of_owners: (options.owner == Ownership::Named).then(Ids::of_system),
             problems: ProblemLog::default(),
             error: Mutex::new(None),
             stopped: AtomicBool::new(false),
@@ -130,6 +135,14 @@ impl<'a> Job<'a> {
         self.tally.bytes_written.add(bytes);
         self.meter.add_new_bytes(bytes);
         self.meter.report(|| None);
+    }
+
+    /// User and group that an entry of this owner is to have here.
+    pub(super) fn ids(&self, owner: &Owner) -> (u32, u32) {
+        match &self.names_of_owners {
+            Some(ids) => (ids.user(owner), ids.group(owner)),
+            None => (owner.uid, owner.gid),
+        }
     }
 
     /// A name for a file that takes its place when it is finished.

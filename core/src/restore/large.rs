@@ -33,6 +33,7 @@ struct Large {
 
 /// Restores one large file. The tasks end after this function does.
 pub(super) fn restore<'s>(job: &'s Job<'s>, scope: &ScopeFifo<'s>, place: &Place, entry: Entry) {
+    job.meter.report(|| Some(entry.path.to_string()));
     let writing = match file::open(job, place, &entry) {
         Ok(Opened::Writing(writing)) => writing,
         Ok(Opened::Done(result)) => return finished(job, &entry, result),

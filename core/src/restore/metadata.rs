@@ -58,8 +58,7 @@ fn holds(node: &Node<'_>, xattr: &Xattr) -> bool {
 
 /// Whether what stands there has the metadata it should have, attributes not counted.
 pub(super) fn agrees(job: &Job<'_>, metadata: &Metadata, facts: &Facts) -> bool {
-    let owner = &metadata.owner;
-    let owned = job.options.owner == Ownership::Skip || (facts.uid, facts.gid) == (owner.uid, owner.gid);
+    let owned = job.options.owner == Ownership::Skip || (facts.uid, facts.gid) == job.ids(&metadata.owner);
     let is_link = facts.file_type == FileType::Symlink;
     owned && facts.modified == metadata.modified && (is_link || facts.mode == kept_mode(job, metadata, facts))
 }
@@ -69,10 +68,11 @@ pub(super) fn agrees(job: &Job<'_>, metadata: &Metadata, facts: &Facts) -> bool 
 fn kept_mode(job: &Job<'_>, metadata: &Metadata, facts: &Facts) -> u32 {
     let mut mode = metadata.mode;
     if job.options.owner == Ownership::Skip && !facts.is_folder() {
-        if facts.uid != metadata.owner.uid {
+        let (uid, gid) = job.ids(&metadata.owner);
+        if facts.uid != uid {
             mode &= !SET_UID;
         }
-        if facts.gid != metadata.owner.gid {
+        if facts.gid != gid {
             mode &= !SET_GID;
         }
     }
@@ -91,7 +91,7 @@ pub(super) fn settle(
     let mut settling = Settling { node, mode: facts.mode, wrong: Vec::new() };
     let mut mode = kept_mode(job, metadata, facts);
     if job.options.owner != Ownership::Skip {
-        mode = settling.own(metadata, facts, mode);
+        mode = settling.own(job.ids(&metadata.owner), facts, mode);
     }
     if job.options.xattrs {
         settling.attributes(job, &metadata.xattrs, attributes);
@@ -126,10 +126,9 @@ impl Settling<'_> {
     }
 
     /// Sets the owner and returns the mode that may then be set.
-    fn own(&mut self, metadata: &Metadata, facts: &Facts, mut mode: u32) -> u32 {
-        let owner = &metadata.owner;
-        let uid = (facts.uid != owner.uid).then_some(owner.uid);
-        let gid = (facts.gid != owner.gid).then_some(owner.gid);
+    fn own(&mut self, (new_uid, new_gid): (u32, u32), facts: &Facts, mut mode: u32) -> u32 {
+        let uid = (facts.uid != new_uid).then_some(new_uid);
+        let gid = (facts.gid != new_gid).then_some(new_gid);
         if uid.is_none() && gid.is_none() {
             return mode;
         }
@@ -146,13 +145,8 @@ impl Settling<'_> {
         if !facts.is_folder() {
             mode &= !lost;
         }
-        let (user, group) = (facts.uid, if group_set { owner.gid } else { facts.gid });
-        self.wrong.push(format!(
-            "its owner stays {user}:{group} instead of {}:{}: {}",
-            owner.uid,
-            owner.gid,
-            text(errno)
-        ));
+        let (user, group) = (facts.uid, if group_set { new_gid } else { facts.gid });
+        self.wrong.push(format!("its owner stays {user}:{group} instead of {new_uid}:{new_gid}: {}", text(errno)));
         mode
     }
 

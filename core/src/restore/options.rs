@@ -32,9 +32,12 @@ pub enum Overwrite {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Ownership {
-    /// Sets the numeric ids the snapshot has. What the system does not permit is reported, and such an entry loses
-    /// its setuid and setgid bits.
+    /// Gives entries to the user and group of the names the snapshot has, where this system knows users and groups of
+    /// these names, and otherwise to the numeric ids. What the system does not permit is reported, and such an entry
+    /// loses its setuid and setgid bits. Names are looked up in `/etc/passwd` and `/etc/group`.
     #[default]
+    Named,
+    /// The same with the numeric ids the snapshot has, whatever the names.
     Numeric,
     /// Leaves everything to whoever runs the restore. Setuid and setgid bits are kept only where the ids agree.
     Skip,

@@ -10,6 +10,7 @@ mod tar;
 
 pub use face::Source;
 pub use files::FileSource;
+pub(crate) use files::Ids;
 pub use iter::{AppEntry, IterSource};
 pub use reader::ReaderSource;
 pub use tar::TarSource;
@@ -93,6 +94,17 @@ pub trait EntryHandle: Send {
     /// # Errors
     /// Any; the file is then left out of the snapshot and named in the report.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Steps over the next `bytes` bytes of content, as if they were read, where an interrupted backup has stored
+    /// them already. Whether that can be done; `false` leaves the reading where it is, and so the file is read from
+    /// its beginning. Sources that can should be able to step over nothing at any time.
+    ///
+    /// # Errors
+    /// As those of [`read`](EntryHandle::read).
+    fn skip(&mut self, bytes: u64) -> io::Result<bool> {
+        let _ = bytes;
+        Ok(false)
+    }
 
     /// Ends the reading, and sets size and holes to what was read where they were not known or did not hold. A
     /// problem returned here is reported, and the entry is kept as it was read.

@@ -1,6 +1,7 @@
 //! Packs, index, sessions, snapshots and keys on a backend.
 
 pub(crate) mod blobs;
+pub(crate) mod cancelling;
 pub(crate) mod checkpoints;
 pub(crate) mod cleanup;
 pub(crate) mod commit;
@@ -28,6 +29,7 @@ pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod throttle;
+pub(crate) mod unlisted;
 mod upload;
 pub(crate) mod write;
 

@@ -161,6 +161,14 @@ impl Session {
         Ok(self.state()?.lease.received())
     }
 
+    /// Leaves the lease to run out by itself: there are packs of this session that no index object lists, and the
+    /// device's next session looks for those of sessions that never ended.
+    pub(crate) fn leave(&self) {
+        if let Ok(mut state) = self.state() {
+            state.ended = true;
+        }
+    }
+
     /// Says that nobody needs to wait for this session any more. Where that cannot be written, the lease runs out by
     /// itself.
     pub(crate) fn end(&self) {

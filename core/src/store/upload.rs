@@ -10,6 +10,7 @@ use crate::format::index::{IndexObject, MAX_INDEX};
 use crate::format::pack::{IndexedPack, PackContents, contents_length};
 use crate::id::PackId;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct FinishedPack {
     pub(crate) id: PackId,
+    /// One more than the number of its last segment in the session.
+    pub(crate) end: u64,
     pub(crate) parts: Vec<Vec<u8>>,
     pub(crate) contents: PackContents,
 }
@@ -38,11 +41,14 @@ impl FinishedPack {
     }
 }
 
+/// What is to be done once all of the session's segments below a number are in storage and in the index.
+pub(crate) type WhenListed = Box<dyn FnOnce() + Send>;
+
 /// One thread that sends packs. It also keeps the session's lease, since it is what goes on while others wait.
 #[derive(Debug)]
 pub(crate) struct Uploader {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
@@ -57,7 +63,7 @@ struct Shared {
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     waiting: VecDeque<FinishedPack>,
     /// Bytes of packs waiting and under way.
@@ -75,6 +81,17 @@ struct State {
     unpublished: Vec<IndexedPack>,
     /// About how long an index object of these is.
     unpublished_length: u64,
+    /// All segments below this number are in storage.
+    sent: u64,
+    /// All below this one are in the index, too.
+    listed: u64,
+    when_listed: Option<(u64, WhenListed)>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("sent", &self.sent).field("listed", &self.listed).finish_non_exhaustive()
+    }
 }
 
 impl Uploader {
@@ -93,7 +110,7 @@ impl Uploader {
             .name("strongroom-upload".to_owned())
             .spawn(move || worker.work())
             .map_err(|error| Error::io(error, "start the upload thread"))?;
-        Ok(Uploader { shared, thread: Some(thread) })
+        Ok(Uploader { shared, thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands a pack over; waits while there is no room for it. One pack always has room.
@@ -117,6 +134,42 @@ impl Uploader {
         self.shared.wait_until(done).map(drop)
     }
 
+    /// Lets `call` run beside the work once all segments below `end` are in storage and in the index. It takes the
+    /// place of an earlier one that still waits.
+    pub(crate) fn when_listed(&self, end: u64, call: WhenListed) -> Result<()> {
+        self.shared.lock()?.when_listed = Some((end, call));
+        self.shared.changed.notify_all();
+        Ok(())
+    }
+
+    /// Whether something waits for segments to be in the index.
+    pub(crate) fn is_awaited(&self) -> Result<bool> {
+        Ok(self.shared.lock()?.when_listed.is_some())
+    }
+
+    /// Forgets what waits for segments to be in the index.
+    pub(crate) fn await_nothing(&self) -> Result<()> {
+        self.shared.lock()?.when_listed = None;
+        Ok(())
+    }
+
+    /// Ends the sending: what is under way is finished, what waits is given up. Whether everything that was sent
+    /// is in the index.
+    pub(crate) fn close(&self) -> bool {
+        if let Ok(mut state) = self.shared.state.lock() {
+            state.closed = true;
+            // Whoever still wants to send must not wait for room.
+            state.failed |= !state.waiting.is_empty();
+            state.waiting.clear();
+            state.when_listed = None;
+        }
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.lock().ok().and_then(|mut thread| thread.take()) {
+            let _ = thread.join();
+        }
+        self.shared.state.lock().is_ok_and(|state| state.unpublished.is_empty())
+    }
+
     /// Packs and bytes stored so far.
     pub(crate) fn sent(&self) -> Result<(u64, u64)> {
         let state = self.shared.lock()?;
@@ -136,17 +189,21 @@ impl Uploader {
 
 impl Drop for Uploader {
     fn drop(&mut self) {
-        if let Ok(mut state) = self.shared.state.lock() {
-            state.closed = true;
-        }
-        self.shared.changed.notify_all();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.close();
     }
 }
 
 impl State {
+    /// Whether something waits for segments that are in storage, but not in the index yet.
+    fn is_wanted_in_the_index(&self) -> bool {
+        self.when_listed.as_ref().is_some_and(|(end, _)| self.listed < *end && *end <= self.sent)
+    }
+
+    fn take_reached(&mut self) -> Option<WhenListed> {
+        let listed = self.listed;
+        self.when_listed.take_if(|(end, _)| *end <= listed).map(|(_, call)| call)
+    }
+
     /// The first caller gets the error itself, later ones learn that there was one.
     fn check(&mut self) -> Result<()> {
         match self.error.take() {
@@ -182,7 +239,18 @@ impl Shared {
 
     fn work(&self) {
         while let Ok(mut state) = self.lock() {
-            if let Some(pack) = state.waiting.pop_front() {
+            if state.is_wanted_in_the_index() {
+                drop(state);
+                let result = caught(|| self.publish());
+                self.finish(result, |_| {});
+            } else if let Some(call) = state.take_reached() {
+                drop(state);
+                // What it does is worth something only later, and fails nothing now.
+                let _ = caught(|| {
+                    call();
+                    Ok(())
+                });
+            } else if let Some(pack) = state.waiting.pop_front() {
                 state.busy = true;
                 drop(state);
                 let length = pack.length();
@@ -212,6 +280,7 @@ impl Shared {
                 state.failed = true;
                 state.waiting.clear();
                 state.held = 0;
+                state.when_listed = None;
             }
         }
         self.changed.notify_all();
@@ -238,6 +307,7 @@ impl Shared {
             state.packs.push(pack.id);
             state.sent_bytes += length;
             state.unpublished_length += listed;
+            state.sent = pack.end;
             state.unpublished.push(IndexedPack { id: pack.id, length, contents: pack.contents });
             state.unpublished.len() >= PACKS_PER_INDEX
         };
@@ -248,18 +318,28 @@ impl Shared {
     }
 
     fn publish(&self) -> Result<()> {
-        let packs = {
+        let (packs, end) = {
             let mut state = self.lock()?;
             state.unpublished_length = 0;
-            std::mem::take(&mut state.unpublished)
+            (std::mem::take(&mut state.unpublished), state.sent)
         };
         if packs.is_empty() {
             return Ok(());
         }
         self.session.confirm_packs(packs.iter().map(|pack| &pack.id))?;
         let object = IndexObject { supersedes: Vec::new(), packs };
-        let id = super::index::write(self.store.backend(), self.store.keys(), &object)?;
-        self.store.index().add(id, &object.packs)
+        match super::index::write(self.store.backend(), self.store.keys(), &object) {
+            Ok(id) => {
+                self.store.index().add(id, &object.packs)?;
+                self.lock()?.listed = end;
+                Ok(())
+            }
+            Err(error) => {
+                // They still are in storage and in no index.
+                self.lock()?.unpublished = object.packs;
+                Err(error)
+            }
+        }
     }
 }
 

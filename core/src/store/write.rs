@@ -4,6 +4,7 @@ use super::Store;
 use super::blobs::NodeSink;
 use super::keys::Purpose;
 use super::session::Session;
+pub(crate) use super::upload::WhenListed;
 use super::upload::{FinishedPack, Uploader};
 use crate::compress::Compressor;
 use crate::context::Context;
@@ -63,6 +64,8 @@ pub(crate) struct BlobWriter {
     /// Ids of this session's segments by number, once they are finished.
     segments: Vec<Option<SegmentId>>,
     next_sequence: u64,
+    /// The segments below this one are waited for.
+    awaited: u64,
     max_outstanding: u64,
     segment_size: usize,
     new_data: u64,
@@ -111,6 +114,12 @@ struct SealedSegment {
 struct Packer {
     next_sequence: u64,
     waiting: BTreeMap<u64, SealedSegment>,
+    /// Segments put into packs.
+    added: u64,
+    /// Segments in packs that ended.
+    ended: u64,
+    /// The pack ends before this segment, full or not.
+    end_before: Option<u64>,
     header: Vec<u8>,
     parts: Vec<Vec<u8>>,
     segments: Vec<PackedSegment>,
@@ -164,6 +173,7 @@ impl BlobWriter {
             known: KnownBlobs::default(),
             segments: Vec::new(),
             next_sequence: 0,
+            awaited: 0,
             max_outstanding: threads + 2,
             segment_size: usize::try_from(store.config().sizes.segment).unwrap_or(1 << 20),
             new_data: 0,
@@ -293,6 +303,40 @@ impl BlobWriter {
         self.shared.uploader.flush()
     }
 
+    /// Lets `call` run beside the work once everything added so far is in storage and in the index. That waits for
+    /// a pack to be full, unless it is [hurried](BlobWriter::hurry).
+    pub(crate) fn when_listed(&mut self, call: WhenListed) -> Result<()> {
+        self.end_segment(BlobKind::Data)?;
+        self.end_segment(BlobKind::Tree)?;
+        self.awaited = self.next_sequence;
+        self.shared.uploader.when_listed(self.awaited, call)
+    }
+
+    /// Whether [`when_listed`](BlobWriter::when_listed) still has something to run.
+    pub(crate) fn is_awaited(&self) -> Result<bool> {
+        self.shared.uploader.is_awaited()
+    }
+
+    /// Ends the pack that [`when_listed`](BlobWriter::when_listed) waits for, full or not.
+    pub(crate) fn hurry(&self) -> Result<()> {
+        // Held while the pack is sent: packs are sent in their order.
+        let mut packer = self.shared.packer()?;
+        match packer.end_before(self.awaited, &self.shared)? {
+            Some(pack) => self.shared.uploader.send(pack),
+            None => Ok(()),
+        }
+    }
+
+    /// Drops what [`when_listed`](BlobWriter::when_listed) has to run.
+    pub(crate) fn await_nothing(&self) -> Result<()> {
+        self.shared.uploader.await_nothing()
+    }
+
+    /// Ends the sending after a failure. Whether everything that was sent is in the index.
+    pub(crate) fn close(&self) -> bool {
+        self.shared.uploader.close()
+    }
+
     /// Packs and bytes stored so far.
     pub(crate) fn sent(&self) -> Result<(u64, u64)> {
         self.shared.uploader.sent()
@@ -391,6 +435,9 @@ impl Shared {
                 self.uploader.send(pack)?;
             }
             packer.add(segment);
+            if let Some(pack) = packer.end_if_asked(self)? {
+                self.uploader.send(pack)?;
+            }
         }
         Ok(())
     }
@@ -401,6 +448,9 @@ impl Packer {
         let mut packer = Packer {
             next_sequence: 0,
             waiting: BTreeMap::new(),
+            added: 0,
+            ended: 0,
+            end_before: None,
             header,
             parts: Vec::new(),
             segments: Vec::new(),
@@ -439,7 +489,22 @@ impl Packer {
         !self.segments.is_empty() && (length > self.pack_size || footer > MAX_FOOTER / 2)
     }
 
+    /// Ends the pack once it holds everything up to this segment.
+    fn end_before(&mut self, sequence: u64, shared: &Shared) -> Result<Option<FinishedPack>> {
+        self.end_before = Some(sequence);
+        self.end_if_asked(shared)
+    }
+
+    fn end_if_asked(&mut self, shared: &Shared) -> Result<Option<FinishedPack>> {
+        match self.end_before.take_if(|before| *before <= self.added) {
+            // Its length would tell how much was backed up by then.
+            Some(before) if before > self.ended => self.end(shared, true),
+            _ => Ok(None),
+        }
+    }
+
     fn add(&mut self, segment: SealedSegment) {
+        self.added += 1;
         self.footer += Packer::footer_share(&segment);
         let SealedSegment { header, sealed, blobs, references } = segment;
         self.segments.push(PackedSegment { header, offset: self.length, blobs });
@@ -473,7 +538,8 @@ impl Packer {
             self.parts.push(part);
         }
         let id = PackId::from_bytes(*self.hasher.finalize().as_bytes());
-        let pack = FinishedPack { id, parts: std::mem::take(&mut self.parts), contents };
+        self.ended = self.added;
+        let pack = FinishedPack { id, end: self.added, parts: std::mem::take(&mut self.parts), contents };
         self.begin();
         Ok(Some(pack))
     }

@@ -8,6 +8,7 @@ mod decode;
 mod faults;
 mod objects;
 mod repositories;
+pub(crate) mod seeds;
 mod show;
 
 use serde_json::Value;

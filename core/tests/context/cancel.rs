@@ -254,6 +254,27 @@ fn in_a_tar_stream_that_nobody_reads() {
     assert_answered(|ctx, ready| repo.export_tar(&snapshot, &EntryPath::root(), &mut Full(ready, 0), ctx));
 }
 
+#[test]
+fn while_a_backup_looks_for_what_to_build_on() {
+    let vault = Vault::new();
+    let repo = create(vault.clone());
+    for number in 0..30_u64 {
+        back_up(&repo, IterSource::new(vec![AppEntry::bytes(path("a"), noise(number, 2000))]));
+    }
+    for folder in [Folder::Snapshots, Folder::Index, Folder::Sessions] {
+        if folder == Folder::Sessions {
+            // Without the snapshots, and the ends of the sessions, all of them could have been broken off.
+            vault.names(Folder::Snapshots).iter().for_each(|name| vault.remove(name));
+            let leases = vault.names(folder).into_iter();
+            leases.filter(|name| !name.file().ends_with("-00000000")).for_each(|name| vault.remove(&name));
+        }
+        assert_answered(|ctx, ready| {
+            let backend = slow(vault.fork(), Op::Read, folder, Duration::from_millis(100), ready);
+            repo_of(backend).backup(Source::reader(path("endless"), Noise::new(2)), &BackupOptions::new(), ctx)
+        });
+    }
+}
+
 /// Two snapshots that have nothing in common.
 #[test]
 fn in_a_comparison() {

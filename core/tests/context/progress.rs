@@ -165,3 +165,35 @@ fn of_a_check() {
     assert_eq!((last.bytes, last.stored_bytes, last.problems), (report.bytes_read, report.bytes_read, 0));
     assert_eq!((last.entries, last.total_bytes), (report.entries, Some(report.bytes_read)));
 }
+
+/// The storage takes its time with the very first byte, and whoever watches knows what is waited for.
+#[test]
+fn a_restore_names_what_it_waits_for() {
+    for size in [100_000, 20 << 20] {
+        let folder = scratch();
+        fs::write(folder.path().join("awaited"), noise(1, size)).unwrap();
+        let vault = Vault::new();
+        let id = *back_up(&create(vault.clone()), Source::paths([folder.path()])).snapshot().unwrap();
+        let heard = Heard::default();
+        let named = heard.clone();
+        let named_before = Arc::new(Mutex::new(None));
+        let found = named_before.clone();
+        let backend = FaultBackend::new(vault, move |call: &Call| {
+            if call.op == Op::Read && call.folder == Folder::Packs {
+                // Longer than the sink is left alone for.
+                std::thread::sleep(Duration::from_millis(150));
+                let heard = named.0.lock().unwrap();
+                let current = heard.iter().rev().find_map(|(_, progress)| progress.current.clone());
+                let bytes = heard.last().map_or(0, |(_, progress)| progress.new_bytes);
+                if let (0, Some(current)) = (bytes, current) {
+                    found.lock().unwrap().get_or_insert(current);
+                }
+            }
+            None
+        });
+        let target = folder.path().join("target");
+        let small = strongroom::Budget::default().threads(1);
+        reopen(backend).restore(&id, &RestoreOptions::to(&target), &heard.ctx().budget(small)).unwrap();
+        assert_eq!(named_before.lock().unwrap().as_deref(), Some("awaited"), "{size} bytes");
+    }
+}

@@ -200,6 +200,37 @@ fn what_is_damaged_in_the_source_is_named_and_the_rest_is_copied() {
     assert_sound(&away);
 }
 
+/// What repair saves of a damaged copy is not taken for the copy: a whole one can be made.
+#[test]
+fn a_salvaged_copy_is_no_copy_any_more() {
+    let scratch = scratch();
+    for number in 0..20_u64 {
+        fs::write(scratch.path().join(format!("{number}")), noise(number, 100_000)).unwrap();
+    }
+    let repo = create(Vault::new());
+    back_up(&repo, Source::paths([scratch.path()]));
+    let (away_vault, away) = destination();
+    super::copy_one(&repo, &away);
+    let copies = away_vault.names(Folder::Snapshots);
+    let pack = away_vault.names(Folder::Packs).remove(0);
+    let mut bytes = away_vault.bytes(&pack);
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    away_vault.replace(&pack, bytes);
+    let repaired = reopen(away_vault.clone()).repair(&strongroom::RepairOptions::new(), &Context::new()).unwrap();
+    assert_eq!(repaired.salvaged.len(), 1, "{repaired:?}");
+    away_vault.remove(&copies[0]);
+    let away = reopen(away_vault);
+    let salvaged = snapshots(&away);
+    assert!(salvaged.len() == 1 && !salvaged[0].metadata.contains_key("strongroom.copy-of"));
+    let (end, _) = super::copy_one(&repo, &away);
+    let target = scratch.path().join("target");
+    super::common::restore(&away, &end.copied[0].copy, &target);
+    for number in 0..20_u64 {
+        assert!(fs::read(target.join(format!("{number}"))).unwrap() == noise(number, 100_000));
+    }
+}
+
 /// A snapshot that is no more what it was is not copied, and not passed over in silence.
 #[test]
 fn a_snapshot_that_cannot_be_trusted_is_named() {

@@ -10,10 +10,13 @@ use crate::place;
 use crate::secrets;
 use crate::signals::{self, Stop};
 use clap::Parser;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use strongroom::{Backend, Budget, CancelToken, Context, ErrorKind, LocalBackend, ObjectName, OpenOptions, Repository};
+use strongroom::{
+    Backend, Budget, CancelToken, Context, ErrorKind, LocalBackend, ObjectName, OpenOptions, Repository, Secret,
+};
 
 /// What every verb works with.
 #[derive(Debug)]
@@ -54,6 +57,7 @@ fn run(app: &App, command: Command) -> Result<Exit> {
         Command::Restore(args) => commands::restore::run(app, &args),
         Command::Export(args) => commands::export::run(app, &args),
         Command::Check(args) => commands::check::run(app, &args),
+        Command::Copy(args) => commands::copy::run(app, &args),
         Command::Tag(args) => commands::tag::run(app, &args),
         Command::Hold(args) => commands::hold::run(app, &args),
         Command::Forget(args) => commands::forget::run(app, &args),
@@ -81,7 +85,21 @@ impl App {
 
     /// Opens the repository. A missing one is reported before any secret is asked for.
     pub(crate) fn open(&self) -> Result<Repository> {
-        let folder = self.place()?;
+        self.open_folder(self.place()?, || {
+            let secret = secrets::existing(&self.global.secret)?;
+            Ok(match self.global.expect_owner {
+                Some(owner) => secret.expect_owner(owner),
+                None => secret,
+            })
+        })
+    }
+
+    /// Opens another repository, with a secret of its own.
+    pub(crate) fn open_at(&self, place: &OsStr, secret: impl FnOnce() -> Result<Secret>) -> Result<Repository> {
+        self.open_folder(place::folder(place)?, secret)
+    }
+
+    fn open_folder(&self, folder: PathBuf, secret: impl FnOnce() -> Result<Secret>) -> Result<Repository> {
         let backend = LocalBackend::new(&folder);
         let config: ObjectName = "config".parse()?;
         match backend.stat(&config) {
@@ -94,8 +112,7 @@ impl App {
             }
             Err(error) => return Err(error.into()),
         }
-        let secret = secrets::existing(&self.global.secret)?;
-        Ok(Repository::open_with(backend, &secret, &self.open_options())?)
+        Ok(Repository::open_with(backend, &secret()?, &self.open_options())?)
     }
 
     pub(crate) fn open_options(&self) -> OpenOptions {

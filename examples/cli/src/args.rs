@@ -34,6 +34,11 @@ pub(crate) struct Global {
     pub(crate) cache_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) secret: SecretArgs,
+    /// Refuses repositories of any other owner than the one with this key, which `strongroom device list` shows
+    ///
+    /// Whoever controls the storage could put a repository of their own in its place, and let this device in.
+    #[arg(long, global = true, env = "STRONGROOM_OWNER", value_name = "KEY", value_parser = parse_owner)]
+    pub(crate) expect_owner: Option<OwnerKey>,
     /// Says nothing but what was asked for, and what went wrong
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
@@ -61,6 +66,18 @@ pub(crate) struct Global {
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto, hide_possible_values = true)]
     pub(crate) color: Color,
+}
+
+/// The public key of a repository's owner.
+pub(crate) type OwnerKey = [u8; 32];
+
+fn parse_owner(text: &str) -> Result<OwnerKey, String> {
+    let wrong = || "an owner's key has 64 hexadecimal digits, as `strongroom device list` shows it".to_owned();
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digits: Option<Vec<u8>> = text.trim().as_bytes().iter().map(digit).collect();
+    let digits = digits.ok_or_else(wrong)?;
+    let bytes: Vec<u8> = digits.chunks(2).filter_map(|pair| Some(pair.first()? << 4 | pair.get(1)?)).collect();
+    <OwnerKey>::try_from(bytes).ok().filter(|_| digits.len() == 64).ok_or_else(wrong)
 }
 
 /// What opens the repository. Without any of these, $STRONGROOM_PASSPHRASE, and without that a prompt.
@@ -108,6 +125,7 @@ pub(crate) enum Command {
     Restore(commands::restore::RestoreArgs),
     Export(commands::export::ExportArgs),
     Check(commands::check::CheckArgs),
+    Copy(commands::copy::CopyArgs),
     Tag(commands::tag::TagArgs),
     Hold(commands::hold::HoldArgs),
     Forget(Box<commands::forget::ForgetArgs>),

@@ -3,16 +3,77 @@
 
 use crate::args::SecretArgs;
 use crate::exit::{Failure, Result};
+use crate::output::text::printable;
 use crate::terminal;
+use clap::{Args, ValueHint};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use strongroom::{DeviceKey, Secret};
 use zeroize::Zeroizing;
 
 /// The variable a passphrase may be in.
 pub(crate) const PASSPHRASE_VARIABLE: &str = "STRONGROOM_PASSPHRASE";
+
+/// The variable the passphrase of repositories that are copied to may be in.
+pub(crate) const TO_PASSPHRASE_VARIABLE: &str = "STRONGROOM_TO_PASSPHRASE";
+
+/// What opens the repositories to copy to. Without any of these, $STRONGROOM_TO_PASSPHRASE, and without that a prompt
+/// for each.
+#[derive(Debug, Clone, Default, Args)]
+#[group(multiple = false)]
+pub(crate) struct ToSecretArgs {
+    /// Takes the destination's passphrase from the first line of a file; given once for all, or once for each --to
+    ///
+    /// Without this and its alternatives it is taken from $STRONGROOM_TO_PASSPHRASE, or asked for.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    to_passphrase_file: Vec<PathBuf>,
+    /// Takes the destination's passphrase from what a shell command prints; once for all, or once for each --to
+    #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
+    to_passphrase_command: Vec<String>,
+    /// Opens the destination with the key of this device; once for all, or once for each --to
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    to_device_key: Vec<PathBuf>,
+}
+
+impl ToSecretArgs {
+    /// Whether there is a secret for each of so many destinations, or one for all.
+    pub(crate) fn check(&self, destinations: usize) -> Result {
+        let given = [self.to_passphrase_file.len(), self.to_passphrase_command.len(), self.to_device_key.len()];
+        match given.into_iter().max() {
+            Some(count) if count > 1 && count != destinations => Err(Failure::usage(format!(
+                "there are {destinations} destinations and {count} secrets for them: give one for all, or one for each"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The secret that opens the destination with this number.
+pub(crate) fn of_destination(args: &ToSecretArgs, number: usize, place: &OsStr) -> Result<Secret> {
+    use std::os::unix::ffi::OsStringExt;
+    if let Some(path) = args.to_device_key.get(number).or(args.to_device_key.first()) {
+        return Ok(Secret::device(read_device_key(path)?));
+    }
+    if let Some(path) = args.to_passphrase_file.get(number).or(args.to_passphrase_file.first()) {
+        return passphrase(first_line(from_file(path)?, path.display())?);
+    }
+    if let Some(command) = args.to_passphrase_command.get(number).or(args.to_passphrase_command.first()) {
+        return passphrase(first_line(from_command(command)?, "the command")?);
+    }
+    if let Some(value) = std::env::var_os(TO_PASSPHRASE_VARIABLE).filter(|value| !value.is_empty()) {
+        return passphrase(Zeroizing::new(value.into_vec()));
+    }
+    let question = format!("Passphrase of {}: ", printable(place.as_encoded_bytes()));
+    let typed = terminal::ask_hidden(&question).map_err(|error| {
+        no_terminal(error).hint(format!(
+            "give it with --to-passphrase-file, --to-passphrase-command, --to-device-key or ${TO_PASSPHRASE_VARIABLE}"
+        ))
+    })?;
+    Ok(Secret::passphrase(typed.as_bytes()))
+}
 
 /// Longest secret that is read from a file or command.
 const LONGEST: u64 = 64 * 1024;
@@ -127,6 +188,7 @@ fn from_command(command: &str) -> Result<Zeroizing<Vec<u8>>> {
     let mut child = Command::new("sh")
         .args(["-c", command])
         .env_remove(PASSPHRASE_VARIABLE)
+        .env_remove(TO_PASSPHRASE_VARIABLE)
         .stdout(Stdio::piped())
         .spawn()
         .map_err(failed)?;

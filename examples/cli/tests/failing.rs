@@ -2,9 +2,11 @@
 
 mod common;
 
-use common::{Setup, give_away, run, unprivileged, with_mounts};
+use common::{Run, Setup, files, give_away, run, unprivileged, wait_until, with_mounts};
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 #[test]
 fn a_wrong_passphrase_is_told_from_everything_else() {
@@ -140,8 +142,13 @@ fn a_target_that_cannot_be_written_is_named() {
     fs::set_permissions(setup.path("closed"), fs::Permissions::from_mode(0o555)).unwrap();
     let refused = run(command.args(["restore", "latest", "--target", "closed/in"])).expect(1);
     assert!(refused.err.contains("closed") && refused.err.contains("hint: "), "{}", refused.err);
+}
 
+#[test]
+fn a_target_that_can_only_be_read_is_told_with_what_to_do() {
+    let setup = Setup::new();
     let Some(mut shell) = with_mounts() else { return };
+    setup.run(["backup", "source"]).expect(0);
     setup.environment(&mut shell);
     shell.env("BIN", env!("CARGO_BIN_EXE_strongroom"));
     fs::create_dir(setup.path("mounted")).unwrap();
@@ -206,6 +213,56 @@ fn damage_is_found() {
     assert_eq!(found.object("summary")["sound"], false);
     assert!(found.json().iter().any(|object| object["type"] == "damage"));
     setup.run(["check", "-q"]).expect(0);
+}
+
+#[test]
+fn a_repository_that_cannot_be_written_is_told_and_can_still_be_read() {
+    let setup = Setup::new();
+    setup.run(["backup", "source"]).expect(0);
+    let Some(mut shell) = with_mounts() else { return };
+    setup.environment(&mut shell);
+    shell.env("BIN", env!("CARGO_BIN_EXE_strongroom"));
+    let script = "mount --bind repository repository && mount -o remount,bind,ro repository \
+                  && $BIN restore latest --target restored -q && { $BIN backup source; exit $?; }";
+    let refused = run(shell.arg(script)).expect(1);
+    let told = refused.err.to_lowercase();
+    assert!(told.contains("read-only") && told.contains("repository/sessions"), "{}", refused.err);
+    assert!(refused.err.contains("mount it read-write"), "{}", refused.err);
+    assert_eq!(setup.differences("restored"), []);
+    assert_eq!(setup.run(["snapshots", "--json"]).expect(0).json().len(), 1);
+}
+
+#[test]
+fn permission_lost_half_way_is_told_and_what_is_done_is_kept() {
+    let setup = Setup::new();
+    let mut command = unprivileged(&setup);
+    give_away(&setup.path("repository"));
+    give_away(&setup.path("cache"));
+    command.args(["backup", "--stdin", "--stdin-name", "dump"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    // Its lease is there once the work has begun.
+    wait_until("the backup has begun", || files(&setup.path("repository/sessions")) > 0);
+    let closed = |mode| {
+        fs::set_permissions(setup.path("repository"), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    closed(0o555);
+    let mut noise = vec![0; 18 << 20];
+    fs::File::open("/dev/urandom").unwrap().read_exact(&mut noise).unwrap();
+    // It goes away before it has read everything.
+    let _ = input.write_all(&noise);
+    drop(input);
+    let refused = Run::from(child.wait_with_output().unwrap()).expect(1);
+    assert!(refused.err.contains("Permission denied") && refused.err.contains("packs"), "{}", refused.err);
+    assert!(refused.err.contains("who may access it"), "{}", refused.err);
+    closed(0o755);
+    let mut again = unprivileged(&setup);
+    again.args(["backup", "--stdin", "--stdin-name", "dump"]);
+    let file = setup.path("input");
+    fs::write(&file, noise).unwrap();
+    run(again.stdin(fs::File::open(file).unwrap())).expect(0);
+    run(unprivileged(&setup).args(["check", "--read-data"])).expect(0);
 }
 
 /// A file in which a byte is another one.

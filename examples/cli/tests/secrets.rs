@@ -155,6 +155,31 @@ fn devices_come_and_go() {
     assert!(setup.run(["device", "list", "--json"]).expect(0).json()[0]["revoked"].is_string());
 }
 
+/// Somebody who runs the storage and has seen the request makes a repository for the device to fill.
+#[test]
+fn a_device_refuses_the_repository_of_another_owner() {
+    let setup = Setup::new();
+    setup.run(["device", "new", "phone.key"]).expect(0);
+    let added = setup.run(["device", "add", "phone.key.request", "--role", "reader", "--json"]).expect(0);
+    let owner = added.object("summary")["owner"].as_str().unwrap().to_owned();
+    let listed = setup.run(["device", "list", "--json"]).expect(0).object("owner");
+    assert_eq!(listed["key"], owner);
+    setup.run(INIT.iter().chain(&["-r", "forged"])).expect(0);
+    setup.run(["-r", "forged", "device", "add", "phone.key.request"]).expect(0);
+    let device = |arguments: &[&str]| {
+        let mut command = without_variable(&setup);
+        run(command.args(["--device-key", "phone.key"]).args(arguments))
+    };
+    device(&["snapshots", "--expect-owner", &owner]).expect(0);
+    device(&["-r", "forged", "backup", "source"]).expect(0);
+    let refused = device(&["-r", "forged", "backup", "source", "--expect-owner", &owner]).expect(13);
+    assert!(refused.err.contains("another owner"), "{}", refused.err);
+    let mut command = without_variable(&setup);
+    command.env("STRONGROOM_OWNER", &owner).args(["--device-key", "phone.key", "-r", "forged", "snapshots"]);
+    run(&mut command).expect(13);
+    device(&["snapshots", "--expect-owner", "00"]).expect(2);
+}
+
 #[test]
 fn no_secret_is_on_a_command_line_or_in_an_output() {
     let setup = Setup::new();

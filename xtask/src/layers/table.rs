@@ -3,6 +3,7 @@
 /// From top to bottom. A module imports from the layers below its own; modules of one layer are free
 /// of each other.
 const LAYERS: &[&[&str]] = &[
+    &["fuzz_support"],
     &["repository", "bench_support"],
     &["backup", "restore", "check", "maintain", "copy"],
     &["ingest"],

@@ -15,7 +15,7 @@ use crate::progress::Phase;
 use crate::store::blobs::NodeSink;
 use crate::store::commit;
 use crate::store::read::StoreReader;
-use crate::store::snapshots::{self, NewSnapshot, Snapshot};
+use crate::store::snapshots::{self, NewSnapshot, RESERVED_METADATA, Snapshot};
 use crate::store::write::BlobWriter;
 use crate::tree::{Boundaries, TreeBuilder};
 use std::collections::HashSet;
@@ -137,11 +137,14 @@ impl Repair<'_> {
         {
             description = format!("{description}\n{before}");
         }
+        // Among them what it is a copy of: that it is no longer, and a whole copy can be made again.
+        let mut metadata = snapshot.metadata.clone();
+        metadata.retain(|name, _| !name.starts_with(RESERVED_METADATA));
         let body = SnapshotBody {
             host: snapshot.host.clone().unwrap_or_default(),
             paths: snapshot.paths.clone(),
             tags,
-            metadata: snapshot.metadata.clone(),
+            metadata,
             user: snapshot.user.clone().unwrap_or_default(),
             program: snapshot.program.clone().unwrap_or_default(),
             description: Some(description),

@@ -213,6 +213,10 @@ impl EntryHandle for FileHandle {
         }
     }
 
+    fn skip(&mut self, bytes: u64) -> io::Result<bool> {
+        Ok(self.file.as_mut().is_some_and(|file| file.skip(bytes)))
+    }
+
     fn close(&mut self, entry: &mut Entry) -> Option<Problem> {
         let mut file = self.file.take()?;
         file.skip_holes();
@@ -246,6 +250,21 @@ impl OpenFile {
             self.position = self.position.max(hole.offset.saturating_add(hole.length)).min(self.size);
         }
         self.holes.peek().map_or(self.size, |hole| hole.offset)
+    }
+
+    /// Moves over this much data, unless the file has less.
+    fn skip(&mut self, mut bytes: u64) -> bool {
+        let (position, holes) = (self.position, self.holes.clone());
+        while bytes > 0 {
+            let step = self.skip_holes().saturating_sub(self.position).min(bytes);
+            if step == 0 {
+                (self.position, self.holes) = (position, holes);
+                return false;
+            }
+            self.position += step;
+            bytes -= step;
+        }
+        true
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -23,6 +23,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 pub(in crate::source) use self::holes::keep_longest;
+pub(crate) use self::owner::Ids;
 
 /// Files and folders of the file system, with everything the system knows about them.
 ///

@@ -58,14 +58,58 @@ impl Owners {
     }
 }
 
+/// Numbers of users and groups by their names, as this system has them.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    users: HashMap<String, u32>,
+    groups: HashMap<String, u32>,
+}
+
+impl Ids {
+    pub(crate) fn of_system() -> Self {
+        Ids::from_files(Path::new("/etc/passwd"), Path::new("/etc/group"))
+    }
+
+    fn from_files(users: &Path, groups: &Path) -> Self {
+        Ids { users: numbers(users), groups: numbers(groups) }
+    }
+
+    /// The user an owner is here: the one of the same name, or else of the same number.
+    pub(crate) fn user(&self, owner: &Owner) -> u32 {
+        self.users.get(&owner.user).copied().unwrap_or(owner.uid)
+    }
+
+    /// The same of the group.
+    pub(crate) fn group(&self, owner: &Owner) -> u32 {
+        self.groups.get(&owner.group).copied().unwrap_or(owner.gid)
+    }
+}
+
 /// Numbers and names of a file of lines `name:password:number:…`; empty when there is no such file.
 fn names(path: &Path) -> HashMap<u32, String> {
+    let mut found = HashMap::new();
+    // Of several names for a number, the system's own look-up returns the first.
+    for_each_line(path, |name, number| {
+        found.entry(number).or_insert_with(|| name.to_owned());
+    });
+    found
+}
+
+/// The same by name; of several numbers for a name, the first.
+fn numbers(path: &Path) -> HashMap<String, u32> {
+    let mut found = HashMap::new();
+    for_each_line(path, |name, number| {
+        found.entry(name.to_owned()).or_insert(number);
+    });
+    found
+}
+
+fn for_each_line(path: &Path, mut line_found: impl FnMut(&str, u32)) {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_DATABASE).read_to_end(&mut bytes));
     if read.is_err() {
-        return HashMap::new();
+        return;
     }
-    let mut found = HashMap::new();
     for line in bytes.split(|byte| *byte == b'\n') {
         let Ok(line) = std::str::from_utf8(line) else { continue };
         let mut fields = line.split(':');
@@ -74,11 +118,9 @@ fn names(path: &Path) -> HashMap<u32, String> {
             && !name.starts_with('#')
             && let Ok(number) = number.parse()
         {
-            // Of several names for a number, the system's own look-up returns the first.
-            found.entry(number).or_insert_with(|| name.to_owned());
+            line_found(name, number);
         }
     }
-    found
 }
 
 #[cfg(test)]
@@ -102,6 +144,14 @@ mod tests {
         assert_eq!(owners.get(0, 0).user, "root");
         assert_eq!(*owners.get(7, 8), Owner::ids(7, 8));
         assert!(Arc::ptr_eq(&me, &owners.get(1000, 100)));
+
+        let ids = Ids::from_files(&users, &groups);
+        let owner =
+            |user: &str, group: &str| Owner { user: user.to_owned(), group: group.to_owned(), ..Owner::ids(5, 6) };
+        let of = |owner: &Owner| (ids.user(owner), ids.group(owner));
+        assert_eq!(of(&owner("me", "users")), (1000, 100));
+        assert_eq!(of(&owner("toor", "nobody-here")), (0, 6));
+        assert_eq!(of(&owner("", "")), (5, 6), "no name is nobody's");
     }
 
     #[test]

@@ -79,11 +79,11 @@ pub(crate) fn latest(
     });
     found.sort_by_key(|object| Reverse((object.info.modified, object.sequence, object.session)));
     let mut latest = LatestCheckpoint::default();
-    // A session works on one lineage, so one checkpoint of it tells about all.
-    let mut others = BTreeSet::new();
+    // A session works on one lineage, and its newest checkpoint reaches furthest, so one of it tells about all.
+    let mut known = BTreeSet::new();
     let mut own = 0;
     for object in found {
-        if others.contains(&object.session) {
+        if known.contains(&object.session) {
             continue;
         }
         let checked = sealed::read::<Checkpoint>(backend, keys, devices, &object.info).and_then(|opened| {
@@ -95,8 +95,8 @@ pub(crate) fn latest(
                 if origin.is_some() && checkpoint.origin.as_ref() != origin {
                     continue;
                 }
-                let entries = checkpoint.counts.entries;
-                if latest.largest.as_ref().is_none_or(|largest| largest.counts.entries < entries) {
+                known.insert(checkpoint.session);
+                if latest.largest.as_ref().is_none_or(|largest| checkpoint.reaches_beyond(largest)) {
                     latest.largest = Some(checkpoint.clone());
                 }
                 latest.checkpoint.get_or_insert((checkpoint, object.info.modified));
@@ -105,7 +105,7 @@ pub(crate) fn latest(
                     break;
                 }
             }
-            Ok(checkpoint) => drop(others.insert(checkpoint.session)),
+            Ok(checkpoint) => drop(known.insert(checkpoint.session)),
             Err(error) if is_gone(&error) => {}
             Err(error) if is_of_one_object(&error) => latest.rejected.push((object.info, error)),
             Err(error) => return Err(error),

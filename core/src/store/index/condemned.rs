@@ -53,6 +53,11 @@ impl Index {
         Ok(!self.condemned()?.is_empty())
     }
 
+    /// Whether this pack counts as absent.
+    pub(crate) fn is_condemned(&self, pack: &PackId) -> Result<bool> {
+        Ok(self.condemned()?.contains(pack))
+    }
+
     /// The id of a segment that holds a blob and is here to stay, and the blob's position in it.
     pub(crate) fn lasting_blob(&self, id: &BlobId) -> Result<Option<(SegmentId, u32)>> {
         let condemned = self.condemned()?;

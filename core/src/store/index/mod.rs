@@ -153,7 +153,6 @@ impl Index {
     }
 
     /// Every indexed pack with its length, in ascending order.
-    #[cfg(test)]
     pub(crate) fn packs(&self) -> Result<BTreeMap<PackId, u64>> {
         let mut packs = BTreeMap::new();
         for part in self.parts()?.iter() {

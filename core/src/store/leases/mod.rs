@@ -10,6 +10,7 @@ use crate::format::sealed::Envelope;
 use crate::id::SessionId;
 use crate::store::devices::DeviceList;
 use crate::store::keys::Keys;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -189,6 +190,50 @@ pub(crate) fn list(backend: &dyn Backend, keys: &Keys, devices: &DeviceList) -> 
         listing.sessions.extend(newest(backend, keys, devices, &objects, &mut listing.rejected)?);
     }
     Ok(listing)
+}
+
+/// Most sessions that [`unended_since`] looks at.
+const MAX_UNENDED: usize = 64;
+
+/// The newest leases of the newest sessions that storage received a lease of at or after `since`, and that did not
+/// say that they ended: they are at work, or broke off. What cannot be read is left out.
+///
+/// # Errors
+/// Those of the storage.
+pub(crate) fn unended_since(
+    backend: &dyn Backend,
+    keys: &Keys,
+    devices: &DeviceList,
+    since: Option<Timestamp>,
+) -> Result<Vec<SessionLease>> {
+    let (found, _) = sessions::list(backend, Role::Lease)?;
+    let mut sessions: BTreeMap<SessionId, (Timestamp, SessionObject)> = BTreeMap::new();
+    for object in found {
+        let (began, newest) = sessions.entry(object.session).or_insert_with(|| (object.info.modified, object.clone()));
+        *began = object.info.modified.min(*began);
+        if object.sequence > newest.sequence {
+            *newest = object;
+        }
+    }
+    let mut sessions: Vec<(Timestamp, SessionObject)> = sessions.into_values().collect();
+    sessions.retain(|(_, newest)| since.is_none_or(|since| newest.info.modified >= since));
+    sessions.sort_by_key(|(_, newest)| Reverse((newest.info.modified, newest.session)));
+    let mut unended = Vec::new();
+    for (began, object) in sessions.into_iter().take(MAX_UNENDED) {
+        let read = sealed::read::<Lease>(backend, keys, devices, &object.info).and_then(|opened| {
+            object.check(&opened.value.session, opened.value.sequence, Lease::READ)?;
+            Ok(opened.value)
+        });
+        match read {
+            Ok(lease) if lease.state == LeaseState::Active => {
+                unended.push(SessionLease { lease, began, received: object.info.modified });
+            }
+            Ok(_) => {}
+            Err(error) if is_gone(&error) || is_of_one_object(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(unended)
 }
 
 /// The newest lease among those of one session, which ascend. Reads the first and the last that are valid, not what

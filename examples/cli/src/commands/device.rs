@@ -4,7 +4,7 @@ use super::key::parse_role;
 use super::select::by_prefix;
 use crate::app::App;
 use crate::exit::{Exit, Failure, Result};
-use crate::output::json::record;
+use crate::output::json::{self, record};
 use crate::output::table::{Align, Table};
 use crate::output::text::printable;
 use crate::output::units::{local, rfc3339};
@@ -130,6 +130,8 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32, doing: &'static str) -> Resul
 
 fn list(app: &App) -> Result<Exit> {
     let repository = app.open()?;
+    let owner = json::hex(&repository.owner_key());
+    app.ui.say(&format!("Owner {owner}"));
     let columns = ["ID", "ROLE", "ADDED", "REVOKED", "KIND", "NAME"].map(|heading| (heading, Align::Left));
     let mut table = Table::new(&columns);
     for device in repository.devices()? {
@@ -153,6 +155,7 @@ fn list(app: &App) -> Result<Exit> {
             printable(device.name.as_bytes()),
         ]);
     }
+    app.ui.json(&record("owner", json!({ "key": owner })))?;
     if table.is_empty() {
         app.ui.say("There is no device but the owner's own key.");
         return Ok(Exit::Complete);
@@ -186,9 +189,11 @@ fn add(app: &App, args: &AddArgs) -> Result<Exit> {
             "device": id.to_string(),
             "name": request.name(),
             "role": args.role.name(),
+            "owner": json::hex(&repository.owner_key()),
         }),
     ))?;
     app.ui.say(&format!("Added device {id} called {} as {}", printable(request.name().as_bytes()), args.role));
+    app.ui.say(&format!("It recognises this repository with: --expect-owner {}", json::hex(&repository.owner_key())));
     if args.expect.is_none() {
         app.ui.say("Compare this id with the one the device itself showed; `strongroom device revoke` shuts it out.");
     }

@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod copy;
 pub(crate) mod device;
 pub(crate) mod diff;
 pub(crate) mod export;

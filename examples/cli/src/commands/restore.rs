@@ -43,6 +43,9 @@ pub(crate) struct RestoreArgs {
     /// Changes nothing, and tells what would be done
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Restores owners by number, even where users and groups of their names exist here
+    #[arg(long, conflicts_with = "no_owner")]
+    numeric_owner: bool,
     /// Leaves owner and group to whoever runs this
     #[arg(long)]
     no_owner: bool,
@@ -78,7 +81,11 @@ impl From<Policy> for Overwrite {
 
 impl RestoreArgs {
     fn options(&self) -> RestoreOptions {
-        let owner = if self.no_owner { Ownership::Skip } else { Ownership::default() };
+        let owner = match (self.no_owner, self.numeric_owner) {
+            (true, _) => Ownership::Skip,
+            (false, true) => Ownership::Numeric,
+            (false, false) => Ownership::Named,
+        };
         let mut options = RestoreOptions::to(&self.target)
             .path(self.snapshot.path.clone())
             .overwrite(self.overwrite.into())

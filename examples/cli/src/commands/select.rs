@@ -29,6 +29,11 @@ pub(crate) struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// Whether no condition is given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.path.is_empty() && self.filter() == SnapshotFilter::all()
+    }
+
     /// All conditions but those on paths, which need a second look.
     fn filter(&self) -> SnapshotFilter {
         let mut filter = SnapshotFilter::all();

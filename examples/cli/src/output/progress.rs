@@ -189,7 +189,7 @@ fn line(progress: &Progress, total: Option<u64>, per_second: Option<u64>, column
     if progress.problems > 0 {
         parts.push(counted(progress.problems, "problem", "problems"));
     }
-    if matches!(progress.phase, Phase::BackingUp | Phase::Finishing) {
+    if matches!(progress.phase, Phase::BackingUp | Phase::Copying | Phase::Finishing) {
         parts.push(format!("{} new", size(progress.new_bytes)));
     }
     parts.push(counted(progress.entries, "entry", "entries"));

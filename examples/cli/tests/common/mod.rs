@@ -189,11 +189,23 @@ pub fn give_away(folder: &Path) {
     }
 }
 
-/// A shell with mounts of its own, which go away with it; `None` where that is not allowed.
+/// Notes that the test at hand cannot run here, in the list by which `cargo xtask test` tells it from one that passed.
+fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
+    if let Some(list) = std::env::var_os("STRONGROOM_SKIPPED_TESTS") {
+        use std::io::Write;
+        let test = std::thread::current().name().unwrap_or("a test").to_owned();
+        let mut list = fs::OpenOptions::new().create(true).append(true).open(list).unwrap();
+        list.write_all(format!("{test}: {why}\n").as_bytes()).unwrap();
+    }
+}
+
+/// A shell with mounts of its own, which go away with it; `None` where that is not allowed, and the test is to be
+/// skipped.
 pub fn with_mounts() -> Option<Command> {
     let allowed = Command::new("unshare").args(["-m", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
     if !allowed.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: this needs the right to mount, which this process does not have");
+        skipped("this needs the right to mount, which this process does not have");
         return None;
     }
     let mut command = Command::new("unshare");

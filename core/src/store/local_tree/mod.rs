@@ -4,9 +4,13 @@
 //! state folder instead, sealed with a key of this device, so that unchanged files need not be read again. The file is
 //! a convenience: when it is missing or damaged, files are read, and nothing is stored twice all the same.
 
+mod ending;
+
+pub(crate) use ending::{CollectLeaves, Ending};
+
 use crate::crypto::{SecretKey, aead, random};
 use crate::error::{Error, Result, corrupt};
-use crate::format::entry::Entry;
+use crate::format::entry::{Entry, Run};
 use crate::format::node::{MAX_NODE, Node};
 use crate::format::object::{self, Kind};
 use crate::format::pack::Reference;
@@ -14,6 +18,8 @@ use crate::format::wire::Reader;
 use crate::id::{BlobId, LineageId, hex};
 use crate::store::blobs::NodeSink;
 use crate::store::keys::Keys;
+use ending::{Grown, MAX_ENDING};
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -27,6 +33,9 @@ const TRAILER_PLAIN: usize = BlobId::LEN + 8;
 const TRAILER: usize = TRAILER_PLAIN + aead::SEAL_OVERHEAD;
 const KEY_FILE: &str = "device-local.key";
 const TEMPORARY: &str = ".tmp-";
+/// Names of finished trees, and of the endings of unfinished ones, end in these.
+const TREE: &str = ".tree";
+const ENDING: &str = ".ending";
 const READ: &str = "read the local copy of the previous tree";
 const WRITE: &str = "keep a local copy of the tree";
 
@@ -64,19 +73,29 @@ impl LocalTrees {
     }
 
     fn path(&self, root: &BlobId) -> PathBuf {
-        self.folder.join(format!("{root}.tree"))
+        self.folder.join(format!("{root}{TREE}"))
+    }
+
+    fn ending_path(&self, root: &BlobId) -> PathBuf {
+        self.folder.join(format!("{root}{ENDING}"))
+    }
+
+    fn growing_path(&self, id: &[u8; FILE_ID]) -> PathBuf {
+        self.folder.join(format!("{TEMPORARY}{}", hex(id)))
     }
 
     /// Begins a new tree.
     pub(crate) fn create(&self) -> Result<LocalTreeWriter> {
         let id = random::<FILE_ID>()?;
-        let temporary = self.folder.join(format!("{TEMPORARY}{}", hex(&id)));
+        let temporary = self.growing_path(&id);
         let failed = |error: io::Error| Error::io(error, WRITE).object(temporary.display());
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed)?;
         let mut out = BufWriter::new(file);
         let header = [object::header(Kind::LocalTree).as_slice(), &id].concat();
         out.write_all(&header).map_err(failed)?;
-        Ok(LocalTreeWriter { trees: self.clone(), id, out, temporary, leaves: 0, failed: false })
+        let (leaves, length) = (0, header.len() as u64);
+        let (endings, failed) = (VecDeque::new(), false);
+        Ok(LocalTreeWriter { trees: self.clone(), id, out, temporary, leaves, length, endings, failed })
     }
 
     /// The entries of the tree with this root, if it is kept here and whole.
@@ -85,7 +104,7 @@ impl LocalTrees {
         let failed = |error: io::Error| Error::io(error, READ).object(path.display());
         let mut file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.unfinished(root),
             Err(error) => return Err(failed(error)),
         };
         let length = file.metadata().map_err(failed)?.len();
@@ -103,20 +122,65 @@ impl LocalTrees {
         }
         file.seek(SeekFrom::Start(HEADER as u64)).map_err(failed)?;
         let input = BufReader::with_capacity(256 * 1024, file).take(end - HEADER as u64);
-        Ok(Some(LocalTree { input, key: self.key.clone(), id, number: 0, ahead: Vec::new() }))
+        Ok(Some(self.tree(input, id, Ending::default())))
+    }
+
+    fn tree(&self, input: io::Take<BufReader<File>>, id: [u8; FILE_ID], ending: Ending) -> LocalTree {
+        let Ending { leaves, runs } = ending;
+        LocalTree { input, key: self.key.clone(), id, number: 0, ahead: Vec::new(), ending: leaves.into(), runs }
+    }
+
+    /// The entries of a tree that was never finished.
+    fn unfinished(&self, root: &BlobId) -> Result<Option<LocalTree>> {
+        let Some((ending, grown)) = self.ending(root)? else { return Ok(None) };
+        let path = self.growing_path(&grown.id);
+        let failed = |error: io::Error| Error::io(error, READ).object(path.display());
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let leaves = grown.length.checked_sub(HEADER as u64);
+        let leaves = leaves.filter(|_| file.metadata().is_ok_and(|metadata| metadata.len() >= grown.length));
+        let leaves = leaves.ok_or_else(|| corrupt(READ, "it is shorter than it was").object(path.display()))?;
+        file.seek(SeekFrom::Start(HEADER as u64)).map_err(failed)?;
+        let input = BufReader::with_capacity(256 * 1024, file).take(leaves);
+        Ok(Some(self.tree(input, grown.id, ending)))
+    }
+
+    fn ending(&self, root: &BlobId) -> Result<Option<(Ending, Grown)>> {
+        let path = self.ending_path(root);
+        let failed = |error: io::Error| Error::io(error, READ).object(path.display());
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.len() > MAX_ENDING => Err(corrupt(READ, "it is too long").object(path.display())),
+            Ok(_) => {
+                let bytes = fs::read(&path).map_err(failed)?;
+                let sealed = object::strip(&bytes, Kind::LocalTree, READ)?;
+                let plain = aead::open(&self.key, ENDING.as_bytes(), sealed, READ)?;
+                Ending::decode(&plain, root).map(Some)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Removes every tree but those with these roots.
     pub(crate) fn keep_only(&self, roots: &[BlobId]) {
+        let growing_of = |root: &BlobId| Some(self.growing_path(&self.ending(root).ok()??.1.id));
+        let growing: BTreeSet<PathBuf> = roots.iter().filter_map(growing_of).collect();
         let Ok(listed) = fs::read_dir(&self.folder) else { return };
         for file in listed.flatten() {
             let name = file.file_name();
             let Some(name) = name.to_str() else { continue };
-            let superfluous = match name.strip_suffix(".tree") {
+            let superfluous = match name.strip_suffix(TREE).or_else(|| name.strip_suffix(ENDING)) {
                 Some(root) => !roots.iter().any(|kept| kept.to_string() == root),
-                None => name.starts_with(TEMPORARY) && is_abandoned(&file),
+                None => name.starts_with(TEMPORARY) && !growing.contains(&file.path()) && is_abandoned(&file),
             };
             if superfluous {
+                let root = name.strip_suffix(ENDING).and_then(|root| root.parse().ok());
+                if let Some(grown) = root.and_then(|root| growing_of(&root)).filter(|grown| !growing.contains(grown)) {
+                    let _ = fs::remove_file(grown);
+                }
                 // What cannot be removed only takes room.
                 let _ = fs::remove_file(file.path());
             }
@@ -142,6 +206,10 @@ pub(crate) struct LocalTreeWriter {
     out: BufWriter<File>,
     temporary: PathBuf,
     leaves: u64,
+    /// Bytes written, with the header.
+    length: u64,
+    /// The newest endings, the last of which may not be in any checkpoint yet.
+    endings: VecDeque<PathBuf>,
     failed: bool,
 }
 
@@ -158,7 +226,41 @@ impl LocalTreeWriter {
         let sealed = aead::seal(&self.trees.key, &associated_data(&self.id, self.leaves), leaf)?;
         let length = u32::try_from(sealed.len()).map_err(|_| corrupt(WRITE, "a leaf is too long"))?;
         let written = self.out.write_all(&length.to_le_bytes()).and_then(|()| self.out.write_all(&sealed));
-        written.map_err(|error| Error::io(error, WRITE))
+        written.map_err(|error| Error::io(error, WRITE))?;
+        self.length += length.to_le_bytes().len() as u64 + sealed.len() as u64;
+        Ok(())
+    }
+
+    /// Keeps the tree that what was added so far makes with this ending. It can be added to as before. Where that
+    /// fails, files are read again.
+    pub(crate) fn cut(&mut self, root: &BlobId, ending: &Ending) {
+        if !self.failed
+            && let Ok(path) = self.try_cut(root, ending)
+            && !self.endings.contains(&path)
+        {
+            self.endings.push_back(path);
+            if self.endings.len() > 2
+                && let Some(old) = self.endings.pop_front()
+            {
+                let _ = fs::remove_file(old);
+            }
+        }
+    }
+
+    fn try_cut(&mut self, root: &BlobId, ending: &Ending) -> Result<PathBuf> {
+        let path = self.trees.ending_path(root);
+        let failed = |error: io::Error| Error::io(error, WRITE).object(path.display());
+        self.out.flush().map_err(failed)?;
+        let plain = ending.encode(root, &Grown { id: self.id, leaves: self.leaves, length: self.length });
+        let sealed = aead::seal(&self.trees.key, ENDING.as_bytes(), &plain)?;
+        let temporary = self.trees.growing_path(&random::<FILE_ID>()?);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed)?;
+        let written = file.write_all(&object::header(Kind::LocalTree)).and_then(|()| file.write_all(&sealed));
+        let named = written.and_then(|()| fs::rename(&temporary, &path));
+        if named.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        named.map_err(failed).map(|()| path)
     }
 
     /// Ends the tree and gives it its name.
@@ -170,14 +272,24 @@ impl LocalTreeWriter {
         let plain = [root.as_bytes().as_slice(), &self.leaves.to_le_bytes()].concat();
         let trailer = aead::seal(&self.trees.key, &associated_data(&self.id, u64::MAX), &plain)?;
         self.out.write_all(&trailer).and_then(|()| self.out.flush()).map_err(failed)?;
-        fs::rename(&self.temporary, self.trees.path(root)).map_err(failed)
+        let path = self.trees.path(root);
+        // As long as the snapshot is not there, the endings are what to go on from.
+        if !self.endings.is_empty() {
+            let _ = fs::remove_file(&path);
+            if fs::hard_link(&self.temporary, &path).is_ok() {
+                return Ok(());
+            }
+        }
+        fs::rename(&self.temporary, path).map_err(failed)
     }
 }
 
 impl Drop for LocalTreeWriter {
     fn drop(&mut self) {
-        // After finish it has another name.
-        let _ = fs::remove_file(&self.temporary);
+        // After finish it has another name. What endings need stays, for the next try.
+        if self.endings.is_empty() {
+            let _ = fs::remove_file(&self.temporary);
+        }
     }
 }
 
@@ -207,19 +319,23 @@ pub(crate) struct LocalTree {
     number: u64,
     /// Entries of the leaf at hand, the next one last.
     ahead: Vec<Entry>,
+    /// The leaves behind those in the file.
+    ending: VecDeque<Vec<u8>>,
+    runs: Option<(BlobId, Vec<Run>)>,
 }
 
 impl LocalTree {
     /// The next entry, without moving on.
     pub(crate) fn peek(&mut self) -> Result<Option<&Entry>> {
         while self.ahead.is_empty() {
-            if self.input.limit() == 0 {
+            if self.input.limit() == 0 && self.ending.is_empty() {
                 return Ok(None);
             }
             let result = self.fill();
             if result.is_err() {
                 // What follows a damaged part cannot be told apart; the files will be read.
                 self.input.set_limit(0);
+                self.ending.clear();
             }
             result?;
         }
@@ -231,7 +347,16 @@ impl LocalTree {
         self.ahead.pop();
     }
 
+    /// The runs of a file that is not complete, by the id of their list.
+    pub(crate) fn runs_of(&self, list: &BlobId) -> Option<&[Run]> {
+        self.runs.as_ref().filter(|(id, _)| id == list).map(|(_, runs)| runs.as_slice())
+    }
+
     fn fill(&mut self) -> Result<()> {
+        if self.input.limit() == 0 {
+            let leaf = self.ending.pop_front().unwrap_or_default();
+            return self.take(&leaf);
+        }
         let failed = |error: io::Error| Error::io(error, READ);
         let mut length = [0; 4];
         self.input.read_exact(&mut length).map_err(failed)?;
@@ -243,7 +368,11 @@ impl LocalTree {
         self.input.read_exact(&mut sealed).map_err(failed)?;
         let leaf = aead::open(&self.key, &associated_data(&self.id, self.number), &sealed, READ)?;
         self.number += 1;
-        let Node::Leaf(mut entries) = Node::decode(&leaf)? else {
+        self.take(&leaf)
+    }
+
+    fn take(&mut self, leaf: &[u8]) -> Result<()> {
+        let Node::Leaf(mut entries) = Node::decode(leaf)? else {
             return Err(corrupt(READ, "it holds a node that is not a leaf"));
         };
         entries.reverse();
