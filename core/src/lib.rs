@@ -59,8 +59,8 @@ pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Own
 pub use format::snapshot::{SnapshotCounts, SnapshotOutcome};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
 pub use maintain::{
-    DamagedPack, Loss, PruneOptions, PruneReport, RebuildReport, RepairOptions, RepairReport, RepositoryStats,
-    SalvagedSnapshot, SnapshotStats, UnreadablePack,
+    DamagedPack, Loss, ParityReport, PruneOptions, PruneReport, RebuildReport, RepairOptions, RepairReport,
+    RepositoryStats, SalvagedSnapshot, SnapshotStats, UnreadablePack,
 };
 pub use maintain::{
     ForgetOptions, ForgetReport, GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision,

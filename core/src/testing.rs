@@ -82,7 +82,7 @@ impl Fixture {
             node: 4096,
             inline: 200,
         };
-        let new = NewRepository { sizes, label: String::new(), cost: Cost::FLOOR };
+        let new = NewRepository { sizes, label: String::new(), cost: Cost::FLOOR, parity: None };
         let (config, keys) = keys::create(backend.as_ref(), &new, &Secret::passphrase("a passphrase")).unwrap();
         Fixture { backend, folder: tempfile::tempdir().unwrap(), config, keys, roots: Vec::new() }
     }

@@ -107,11 +107,13 @@ pub enum Folder {
     Sessions,
     /// Lists of packs that pruning is about to remove.
     Condemned,
+    /// Recovery data of packs.
+    Parity,
 }
 
 impl Folder {
     /// Every folder, the root included.
-    pub const ALL: [Folder; 9] = [
+    pub const ALL: [Folder; 10] = [
         Folder::Root,
         Folder::Keys,
         Folder::Devices,
@@ -121,6 +123,7 @@ impl Folder {
         Folder::Marks,
         Folder::Sessions,
         Folder::Condemned,
+        Folder::Parity,
     ];
 
     /// Its name; empty for the root.
@@ -136,6 +139,7 @@ impl Folder {
             Folder::Marks => "marks",
             Folder::Sessions => "sessions",
             Folder::Condemned => "condemned",
+            Folder::Parity => "parity",
         }
     }
 }

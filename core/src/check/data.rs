@@ -2,7 +2,7 @@
 //! for, the content of their segments.
 
 use super::options::CheckOptions;
-use super::packs::Packs;
+use super::packs::{Packs, healable};
 use super::report::{CheckKind, CheckProblem, CheckReport, Findings, kind_of};
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
@@ -13,6 +13,7 @@ use crate::id::{PackId, SegmentId};
 use crate::progress::Meter;
 use crate::store::Store;
 use crate::store::packs::{fingerprint, is_of_the_object, read_contents};
+use crate::store::parity;
 use crate::store::table::SegmentPlace;
 use crate::store::throttle::Throttle;
 use rayon::prelude::*;
@@ -80,6 +81,9 @@ struct Counts {
     segments: AtomicU64,
 }
 
+/// A segment that could not be opened, and why.
+type Unopened = (SegmentId, String);
+
 /// What the threads share.
 struct Work<'a> {
     check: &'a DataCheck<'a>,
@@ -115,22 +119,55 @@ impl Work<'_> {
     fn pack(&self, id: &PackId, length: u64) -> Result<()> {
         let name = ObjectName::of(Folder::Packs, id);
         self.check.meter.report(|| Some(name.to_string()));
-        match self.read(id, &name, length) {
+        let mut unopened = Vec::new();
+        match self.read(id, &name, length, &mut unopened) {
             Ok(true) => {
                 self.counts.packs.fetch_add(1, Ordering::Relaxed);
-                Ok(())
+                self.unopened(id, unopened)?;
+                self.parity(id)
             }
-            Ok(false) => Ok(()),
+            Ok(false) => self.unopened(id, unopened),
             // Pruning took it away meanwhile, after it had moved what is needed of it.
             Err(error) if error.kind() == ErrorKind::NotFound && !self.is_listed_now(id)? => Ok(()),
             Err(error) if is_of_the_object(&error) => {
                 self.counts.packs.fetch_add(1, Ordering::Relaxed);
+                if self.packs.having_parity.contains(id)
+                    && let Ok((_, sectors)) = parity::heal(self.check.store, id)
+                {
+                    let detail = healable(sectors);
+                    return self.check.findings.add(CheckProblem::new(CheckKind::HealablePack, name, detail));
+                }
+                self.unopened(id, unopened)?;
                 self.damage(|damage| damage.packs.insert(*id))?;
                 let kind = kind_of(&error, CheckKind::DamagedPack, CheckKind::MissingPack);
                 let detail = error.detail_text().map_or_else(|| error.to_string(), str::to_owned);
                 self.check.findings.add(CheckProblem::new(kind, name, detail))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Names the segments of a pack that could not be opened.
+    fn unopened(&self, id: &PackId, unopened: Vec<Unopened>) -> Result<()> {
+        for (segment, detail) in unopened {
+            self.damage(|damage| damage.segments.insert((segment, *id)))?;
+            let object = format!("{}, segment {segment}", ObjectName::of(Folder::Packs, id));
+            self.check.findings.add(CheckProblem::new(CheckKind::DamagedSegment, object, detail))?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the parity of a pack that is sound.
+    fn parity(&self, id: &PackId) -> Result<()> {
+        if !self.packs.having_parity.contains(id) {
+            return Ok(());
+        }
+        match parity::check(self.check.store, id) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) if is_of_the_object(&error) => {
+                self.check.findings.add(CheckProblem::of_object(&parity::name(id), &error))
+            }
+            checked => checked,
         }
     }
 
@@ -147,7 +184,7 @@ impl Work<'_> {
     }
 
     /// Reads one pack. `false` when the work was suspended before its end.
-    fn read(&self, id: &PackId, name: &ObjectName, length: u64) -> Result<bool> {
+    fn read(&self, id: &PackId, name: &ObjectName, length: u64, unopened: &mut Vec<Unopened>) -> Result<bool> {
         if self.should_stop()? {
             return Ok(false);
         }
@@ -164,7 +201,7 @@ impl Work<'_> {
         {
             for segment in segments {
                 if !self.hash(name, &mut offset, segment.offset, &mut hasher)?
-                    || !self.segment(id, name, segment, &mut hasher)?
+                    || !self.segment(id, name, segment, &mut hasher, unopened)?
                 {
                     return Ok(false);
                 }
@@ -235,6 +272,7 @@ impl Work<'_> {
         name: &ObjectName,
         segment: &PackedSegment,
         all: &mut blake3::Hasher,
+        unopened: &mut Vec<Unopened>,
     ) -> Result<bool> {
         if self.should_stop()? {
             return Ok(false);
@@ -248,13 +286,8 @@ impl Work<'_> {
                 self.counts.segments.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) if is_of_the_object(&error) => {
-                self.damage(|damage| damage.segments.insert((segment.header.id, *id)))?;
-                let object = format!("{name}, segment {}", segment.header.id);
-                self.check.findings.add(CheckProblem::new(
-                    CheckKind::DamagedSegment,
-                    object,
-                    error.detail_text().map_or_else(|| error.to_string(), str::to_owned),
-                ))?;
+                let detail = error.detail_text().map_or_else(|| error.to_string(), str::to_owned);
+                unopened.push((segment.header.id, detail));
             }
             Err(error) => return Err(error),
         }

@@ -9,6 +9,7 @@ use crate::id::{IndexId, PackId};
 use crate::store::Store;
 use crate::store::index::{self, Listed};
 use crate::store::packs::{Fingerprint, fingerprint, is_of_the_object};
+use crate::store::parity;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -38,6 +39,12 @@ pub(super) struct Packs {
     /// The others that are listed, and those found damaged later.
     troubled: HashMap<PackId, PackState>,
     unindexed: HashSet<PackId>,
+    pub(super) having_parity: HashSet<PackId>,
+}
+
+/// What to say of a pack that parity heals.
+pub(super) fn healable(sectors: u64) -> String {
+    format!("{sectors} sectors of it are damaged, and its parity heals them; repairing makes it whole")
 }
 
 /// As often the index is read again while pruning changes it.
@@ -54,7 +61,7 @@ impl Packs {
         let mut looks = 0;
         loop {
             looks += 1;
-            let look = Look::take(store, ctx)?;
+            let mut look = Look::take(store, ctx)?;
             // Pruning and repair list segments in their new place before they take the old one away: what is missing is
             // missing if the index still says the same.
             let stays = || -> Result<bool> {
@@ -64,6 +71,7 @@ impl Packs {
             if looks < MAX_LOOKS && !look.packs.troubled.is_empty() && !stays()? {
                 continue;
             }
+            look.heal(store, ctx)?;
             look.found.into_iter().try_for_each(|problem| findings.add(problem))?;
             report.index_objects = look.index_objects;
             (report.packs, report.pack_bytes) = look.stored;
@@ -154,6 +162,36 @@ impl Look {
             look.packs.unindexed.insert(id);
         }
         Ok(look)
+    }
+
+    /// Tells packs that parity makes whole from those that are lost, and finds packs whose parity is missing.
+    fn heal(&mut self, store: &Store, ctx: &Context) -> Result<()> {
+        let mut having = HashSet::new();
+        store.backend().list(Folder::Parity, &mut |info| {
+            match info.name.id::<PackId>() {
+                Ok(id) => drop(having.insert(id)),
+                Err(_) => self.found.push(unknown(&info.name)),
+            }
+            Ok(())
+        })?;
+        let troubled: Vec<PackId> = self.packs.troubled.keys().filter(|id| having.contains(*id)).copied().collect();
+        for id in troubled {
+            ctx.check("check the packs")?;
+            let name = ObjectName::of(Folder::Packs, id).to_string();
+            if let Ok((_, sectors)) = parity::heal(store, &id) {
+                self.found.retain(|problem| problem.object != name);
+                self.found.push(CheckProblem::new(CheckKind::HealablePack, name, healable(sectors)));
+                self.packs.troubled.insert(id, PackState::Sound);
+            }
+        }
+        if store.config().parity.is_some() {
+            for id in self.packs.sound.keys().filter(|id| !having.contains(*id)) {
+                let detail = "it has no parity; adding parity makes some";
+                self.found.push(CheckProblem::new(CheckKind::MissingParity, ObjectName::of(Folder::Packs, id), detail));
+            }
+        }
+        self.packs.having_parity = having;
+        Ok(())
     }
 
     fn length_of(&mut self, store: &Store, name: &ObjectName) -> Result<Option<u64>> {

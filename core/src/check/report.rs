@@ -27,6 +27,10 @@ pub enum CheckKind {
     WrongLength,
     /// A pack's bytes are not those its name stands for.
     DamagedPack,
+    /// A pack is damaged or missing, and its parity heals it: nothing is lost. Repair makes it whole.
+    HealablePack,
+    /// Parity of a pack is damaged: less of the pack heals than should.
+    DamagedParity,
     /// Storage did not give an object though it lists it, or the key that was used does not reach its epoch.
     Unreadable,
     /// A tree refers to something that no readable index object lists.
@@ -55,6 +59,8 @@ pub enum CheckKind {
     DamagedKey,
     /// A device list is damaged.
     DamagedDevices,
+    /// A pack without parity, in a repository whose packs have it. Not damage.
+    MissingParity,
     /// A pack that no index object lists: a backup that broke off leaves such packs. Not damage.
     UnindexedPack,
     /// An object whose name does not belong in its folder. Not damage.
@@ -76,6 +82,8 @@ impl CheckKind {
             CheckKind::MissingPack => "missing_pack",
             CheckKind::WrongLength => "wrong_length",
             CheckKind::DamagedPack => "damaged_pack",
+            CheckKind::HealablePack => "healable_pack",
+            CheckKind::DamagedParity => "damaged_parity",
             CheckKind::Unreadable => "unreadable",
             CheckKind::MissingFromIndex => "missing_from_index",
             CheckKind::MissingSegment => "missing_segment",
@@ -90,6 +98,7 @@ impl CheckKind {
             CheckKind::DamagedCondemnation => "damaged_condemnation",
             CheckKind::DamagedKey => "damaged_key",
             CheckKind::DamagedDevices => "damaged_devices",
+            CheckKind::MissingParity => "missing_parity",
             CheckKind::UnindexedPack => "unindexed_pack",
             CheckKind::UnknownObject => "unknown_object",
         }
@@ -98,7 +107,7 @@ impl CheckKind {
     /// Whether something of this kind means that the repository is not sound.
     #[must_use]
     pub const fn is_damage(self) -> bool {
-        !matches!(self, CheckKind::UnindexedPack | CheckKind::UnknownObject)
+        !matches!(self, CheckKind::MissingParity | CheckKind::UnindexedPack | CheckKind::UnknownObject)
     }
 }
 
@@ -135,6 +144,7 @@ impl CheckProblem {
             Folder::Sessions if name.file().contains('.') => CheckKind::DamagedCheckpoint,
             Folder::Sessions => CheckKind::DamagedLease,
             Folder::Condemned => CheckKind::DamagedCondemnation,
+            Folder::Parity => CheckKind::DamagedParity,
             _ => CheckKind::Unreadable,
         };
         CheckProblem::new(kind_of(error, damaged, damaged), name, error.to_string())

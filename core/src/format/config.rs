@@ -7,11 +7,15 @@ use crate::crypto::sign::{SigningKey, VerifyingKey};
 use crate::error::{Result, corrupt, internal, unsupported};
 use crate::id::RepositoryId;
 use ciborium::Value;
+use std::ops::RangeInclusive;
 
 const CONTEXT: &str = "strongroom format 1 config";
 const VERSION: u32 = 1;
 /// The one suite there is: BLAKE3, XChaCha20-Poly1305, Argon2id, X-Wing in HPKE, Ed25519, zstd, FastCDC.
 const SUITE: u32 = 1;
+
+/// How much parity there may be, in percent.
+pub(crate) const PARITY: RangeInclusive<u8> = 1..=100;
 
 /// Longest object that is read as a config.
 pub(crate) const MAX_LENGTH: u64 = 16 * 1024;
@@ -92,6 +96,8 @@ pub(crate) struct Config {
     pub(crate) created: i64,
     /// How big its pieces are.
     pub(crate) sizes: Sizes,
+    /// How much parity writers put beside packs, in percent of a pack.
+    pub(crate) parity: Option<u8>,
     /// The owner's key, which signed this object. It is the right one only if a bundle says so too.
     pub(crate) owner: VerifyingKey,
 }
@@ -106,6 +112,9 @@ impl Config {
         if let Some(fault) = self.sizes.fault() {
             return Err(internal(operation, fault));
         }
+        if self.parity.is_some_and(|percent| !PARITY.contains(&percent)) {
+            return Err(internal(operation, "its parity is out of bounds"));
+        }
         let Sizes { chunk_min, chunk_avg, chunk_max, segment, pack, node, inline } = self.sizes;
         let map = MapWriter::new()
             .put(0, VERSION)
@@ -117,7 +126,8 @@ impl Config {
             .put(6, pack)
             .put(7, node)
             .put(8, inline)
-            .bytes(9, &self.owner.to_bytes());
+            .bytes(9, &self.owner.to_bytes())
+            .optional(10, self.parity);
         signed::sign(Kind::Config, map, owner, CONTEXT)
     }
 
@@ -159,11 +169,17 @@ impl Config {
             node: map.u32(7)?,
             inline: map.u32(8)?,
         };
+        let parity = if map.has(10) { Some(map.u64(10)?) } else { None };
+        let parity = match parity.map(u8::try_from) {
+            None => None,
+            Some(Ok(percent)) if PARITY.contains(&percent) => Some(percent),
+            Some(_) => return Err(corrupt(operation, "its parity is not 1 to 100 percent")),
+        };
         map.finish()?;
         if let Some(fault) = sizes.fault() {
             return Err(corrupt(operation, fault));
         }
-        Ok(Config { repository, created, sizes, owner })
+        Ok(Config { repository, created, sizes, parity, owner })
     }
 }
 
@@ -184,6 +200,7 @@ mod tests {
             repository: RepositoryId::from_bytes([9; 16]),
             created: 1_700_000_000,
             sizes,
+            parity: None,
             owner: key().verifying_key(),
         }
     }
@@ -199,8 +216,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(sizes in sizes(), id: [u8; 16], created: i64) {
-            let config = Config { repository: RepositoryId::from_bytes(id), created, ..config(sizes) };
+        fn round_trip(sizes in sizes(), id: [u8; 16], created: i64, parity in prop::option::of(1u8..=100)) {
+            let config = Config { repository: RepositoryId::from_bytes(id), created, parity, ..config(sizes) };
             prop_assert_eq!(Config::decode(&config.encode(&key()).unwrap()).unwrap(), config);
         }
 
@@ -272,11 +289,15 @@ mod tests {
         };
         let sign = |map, key: &SigningKey| signed::sign(Kind::Config, map, key, CONTEXT).unwrap();
         assert!(Config::decode(&sign(fields(1, 1), &key())).is_ok());
-        for map in [fields(2, 1), fields(1, 2), fields(1, 1).put(10, 1)] {
+        for map in [fields(2, 1), fields(1, 2), fields(1, 1).put(11, 1)] {
             assert_eq!(Config::decode(&sign(map, &key())).unwrap_err().kind(), ErrorKind::Unsupported);
         }
         let out_of_bounds = sign(fields(1, 1).put(8, 4097), &key());
         assert_eq!(Config::decode(&out_of_bounds).unwrap_err().kind(), ErrorKind::Corrupt);
+        for parity in [0, 101, 256] {
+            let out_of_bounds = sign(fields(1, 1).put(10, parity), &key());
+            assert_eq!(Config::decode(&out_of_bounds).unwrap_err().kind(), ErrorKind::Corrupt);
+        }
         let other = SigningKey::from_seed(SecretKey::from_bytes([6; 32]));
         assert_eq!(Config::decode(&sign(fields(1, 1), &other)).unwrap_err().kind(), ErrorKind::Untrusted);
     }

@@ -14,6 +14,7 @@ pub(crate) mod mark;
 pub(crate) mod node;
 pub(crate) mod object;
 pub(crate) mod pack;
+pub(crate) mod parity;
 pub(crate) mod sealed;
 pub(crate) mod secret;
 pub(crate) mod segment;

@@ -19,6 +19,7 @@ pub(crate) enum Kind {
     DeviceKey = 11,
     DeviceRequest = 12,
     Condemnation = 13,
+    Parity = 14,
 }
 
 const MAGIC: [u8; 6] = *b"SRoom\0";

@@ -2,6 +2,7 @@
 //! it, and figures on what it holds.
 
 mod forget;
+mod parity;
 mod prune;
 mod rebuild;
 mod repair;
@@ -10,6 +11,8 @@ mod stats;
 
 pub(crate) use forget::forget;
 pub use forget::{ForgetOptions, ForgetReport};
+pub use parity::ParityReport;
+pub(crate) use parity::add_parity;
 pub(crate) use prune::prune;
 pub use prune::{PruneOptions, PruneReport};
 pub(crate) use rebuild::rebuild_index;

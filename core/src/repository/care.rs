@@ -1,14 +1,16 @@
 //! Looking after a repository.
 
 use super::Repository;
-use crate::backend::ObjectName;
+use crate::backend::{Folder, ObjectName};
 use crate::check::{self, CheckKind, CheckOptions, CheckProblem, CheckReport};
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
 use crate::format::entry::Timestamp;
 use crate::format::lease::LeaseState;
 use crate::id::{DeviceId, SessionId};
-use crate::maintain::{self, PruneOptions, PruneReport, RebuildReport, RepairOptions, RepairReport, RepositoryStats};
+use crate::maintain::{
+    self, ParityReport, PruneOptions, PruneReport, RebuildReport, RepairOptions, RepairReport, RepositoryStats,
+};
 use crate::report::Outcome;
 use crate::store::condemned::{self, Condemned};
 use crate::store::filter::SnapshotFilter;
@@ -148,6 +150,39 @@ impl Repository {
         let snapshots = Snapshots::open(self.store.backend(), self.store.keys(), &devices)?;
         let listing = snapshots.list(&SnapshotFilter::all())?;
         maintain::repair(&self.store, &devices, listing, options, ctx)
+    }
+
+    /// Adds parity, recovery data of this share in percent, to every pack that has none. Needs no key to content. What
+    /// is written later gets parity only if that was chosen when the repository was created
+    /// ([`CreateOptions::parity`](crate::CreateOptions::parity)); else this can be called again.
+    ///
+    /// ```
+    /// # use strongroom::{Context, Cost, CreateOptions, MemoryBackend, Repository, Secret};
+    /// # let options = CreateOptions::new().cost(Cost::FLOOR);
+    /// # let repo = Repository::create(MemoryBackend::new(), &Secret::passphrase("correct horse"), &options)?;
+    /// let report = repo.add_parity(5, &Context::new())?;
+    /// println!("{} bytes of parity for {} packs", report.added_bytes, report.added);
+    /// # Ok::<(), strongroom::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidArgument`](ErrorKind::InvalidArgument) for anything but 1 to 100 percent,
+    /// [`Cancelled`](ErrorKind::Cancelled), and those of the storage. Packs that are damaged are in the report.
+    pub fn add_parity(&self, percent: u8, ctx: &Context) -> Result<ParityReport> {
+        maintain::add_parity(&self.store, &Arc::new(self.devices_list()?), percent, ctx)
+    }
+
+    /// How much parity packs get when they are written, in percent of a pack, if any.
+    #[must_use]
+    pub fn parity(&self) -> Option<u8> {
+        self.store.config().parity
+    }
+
+    /// Packs that were found damaged since this repository was opened, and read all the same by their parity. Whoever
+    /// finds some here should [repair](Repository::repair).
+    #[must_use]
+    pub fn healed_packs(&self) -> Vec<ObjectName> {
+        self.store.healed().iter().map(|pack| ObjectName::of(Folder::Packs, pack)).collect()
     }
 
     /// How much the repository holds: raw, deduplicated, stored.

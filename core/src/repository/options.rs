@@ -18,6 +18,7 @@ pub struct CreateOptions {
     sizes: Sizes,
     label: String,
     cost: Cost,
+    parity: Option<u8>,
     pub(super) state_folder: Option<PathBuf>,
 }
 
@@ -72,6 +73,15 @@ impl CreateOptions {
         self
     }
 
+    /// Puts recovery data beside every pack, this share of it in percent, 1 to 100: rotten sectors and lost ranges heal
+    /// when they are read, as long as no more of a pack is lost than that share. Chosen once;
+    /// [`Repository::add_parity`](crate::Repository::add_parity) adds it to packs without.
+    #[must_use]
+    pub fn parity(mut self, percent: u8) -> Self {
+        self.parity = Some(percent);
+        self
+    }
+
     /// Keeps index tables and other local state in this folder, as [`OpenOptions::state_folder`] does.
     #[must_use]
     pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -80,7 +90,7 @@ impl CreateOptions {
     }
 
     pub(super) fn new_repository(&self) -> NewRepository {
-        NewRepository { sizes: self.sizes, label: self.label.clone(), cost: self.cost }
+        NewRepository { sizes: self.sizes, parity: self.parity, label: self.label.clone(), cost: self.cost }
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod marks;
 #[cfg(feature = "mistakes")]
 pub(crate) mod mistakes;
 pub(crate) mod packs;
+pub(crate) mod parity;
 mod pins;
 pub(crate) mod read;
 pub(crate) mod references;
@@ -38,10 +39,10 @@ use crate::crypto::hash::IdHasher;
 use crate::error::{Error, ErrorKind, Result, corrupt, internal};
 use crate::format::config::Config;
 use crate::format::entry::Timestamp;
-use crate::id::{SessionId, SlotId};
+use crate::id::{PackId, SessionId, SlotId};
 use index::Index;
 use keys::Keys;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -57,6 +58,8 @@ pub(crate) struct Store {
     hasher: Option<IdHasher>,
     index: Index,
     session_keys: Mutex<HashMap<SessionId, SecretKey>>,
+    /// Packs that were damaged and could be read all the same.
+    healed: Mutex<BTreeSet<PackId>>,
     state_folder: Option<PathBuf>,
     #[cfg(feature = "mistakes")]
     mistake: Mutex<Option<mistakes::Mistake>>,
@@ -87,7 +90,7 @@ impl Store {
         let state_folder = state_folder.map(|folder| folder.join(keys.repository.to_string()));
         let index =
             state_folder.as_ref().map_or_else(Index::default, |folder| Index::with_folder(folder.join("index")));
-        let (slot, session_keys) = Default::default();
+        let (slot, session_keys, healed) = Default::default();
         Store {
             backend,
             keys,
@@ -96,6 +99,7 @@ impl Store {
             hasher,
             index,
             session_keys,
+            healed,
             state_folder,
             #[cfg(feature = "mistakes")]
             mistake: Mutex::default(),
@@ -172,6 +176,17 @@ impl Store {
             Some(hasher) => Ok(hasher),
             None => Err(self.keys.id_key().err().unwrap_or_else(|| internal("compute an id", "there is no id key"))),
         }
+    }
+
+    fn note_healed(&self, pack: PackId) {
+        if let Ok(mut healed) = self.healed.lock() {
+            healed.insert(pack);
+        }
+    }
+
+    /// Packs that were damaged and could be read all the same, by their parity.
+    pub(crate) fn healed(&self) -> BTreeSet<PackId> {
+        self.healed.lock().map(|healed| healed.clone()).unwrap_or_default()
     }
 
     fn session_keys(&self) -> Result<MutexGuard<'_, HashMap<SessionId, SecretKey>>> {

@@ -44,6 +44,19 @@ pub(crate) fn is_of_the_object(error: &Error) -> bool {
     )
 }
 
+/// Stores a pack, and its parity where the repository has parity.
+pub(crate) fn put(store: &Store, id: &PackId, parts: &[&[u8]]) -> Result<()> {
+    match store.backend().put(&ObjectName::of(Folder::Packs, id), parts) {
+        // The name is the hash of the content: it is this very pack, from a try whose answer was lost.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        stored => stored?,
+    }
+    match store.config().parity {
+        Some(percent) => super::parity::write(store, id, parts, percent).map(drop),
+        None => Ok(()),
+    }
+}
+
 /// Reads header, contents and references of a pack that storage says is `length` bytes long. Whoever holds the
 /// index key can: writers and maintainers too.
 ///

@@ -4,6 +4,8 @@ use super::Store;
 use super::blobs::{NodeStore, SegmentStore};
 use super::index::Index;
 use super::packs::is_of_the_object;
+use super::parity;
+use super::repack::WholePack;
 use super::table::SegmentPlace;
 use super::throttle::Throttle;
 use crate::backend::{Folder, ObjectName};
@@ -12,7 +14,7 @@ use crate::crypto::SecretKey;
 use crate::error::{Error, ErrorKind, Result, corrupt, internal};
 use crate::format::pack::{FIXED_HEADER, PackHeader, SESSION_ENTRY, SessionEntry};
 use crate::format::segment::{BlobKind, Segment};
-use crate::id::{BlobId, SegmentId};
+use crate::id::{BlobId, PackId, SegmentId};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -23,6 +25,8 @@ pub(crate) struct StoreReader {
     store: Arc<Store>,
     cache: Mutex<Cache>,
     stale: Mutex<Stale>,
+    /// The pack that was healed last.
+    healed: Mutex<Option<(PackId, Arc<WholePack>)>>,
     throttle: Throttle,
     ctx: Context,
 }
@@ -61,7 +65,14 @@ impl StoreReader {
     pub(crate) fn new(store: Arc<Store>, capacity: usize, ctx: &Context) -> Self {
         let cache = Cache { slots: HashMap::new(), clock: 0, bytes: 0, capacity };
         let throttle = Throttle::new(ctx.limits().download_rate);
-        StoreReader { store, cache: Mutex::new(cache), stale: Mutex::default(), throttle, ctx: ctx.clone() }
+        StoreReader {
+            store,
+            cache: Mutex::new(cache),
+            stale: Mutex::default(),
+            healed: Mutex::default(),
+            throttle,
+            ctx: ctx.clone(),
+        }
     }
 
     pub(crate) fn store(&self) -> &Arc<Store> {
@@ -113,7 +124,42 @@ impl StoreReader {
             Err(error) => error,
         };
         let again = self.look_again(id.as_bytes(), &places, |index| index.segment(id))?;
-        self.load_from(&again).map_err(|again| error.or(again).unwrap_or_else(|| missing_segment(id)))
+        let error = match self.load_from(&again) {
+            Ok(segment) => return Ok(segment),
+            Err(again) => error.or(again),
+        };
+        for place in places.iter().chain(&again) {
+            if let Some(segment) = self.heal(place)? {
+                return Ok(segment);
+            }
+        }
+        Err(error.unwrap_or_else(|| missing_segment(id)))
+    }
+
+    /// Opens a segment of a pack that parity heals; none where it does not.
+    fn heal(&self, place: &SegmentPlace) -> Result<Option<Segment>> {
+        // One after the other: each takes memory for a pack.
+        let mut last = self.healed.lock().map_err(|_| internal("heal a pack", "a thread panicked while doing so"))?;
+        let known = last.as_ref().filter(|(id, _)| *id == place.pack).map(|(_, pack)| Arc::clone(pack));
+        let pack = match known {
+            Some(pack) => pack,
+            None => {
+                self.ctx.check("heal a pack")?;
+                let healed = parity::heal(&self.store, &place.pack);
+                match healed.and_then(|(bytes, _)| WholePack::of(&self.store, &place.pack, bytes)) {
+                    Ok(pack) => Arc::clone(&last.insert((place.pack, Arc::new(pack))).1),
+                    Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                    // The damage itself is the better answer.
+                    Err(_) => return Ok(None),
+                }
+            }
+        };
+        drop(last);
+        let opened = pack.sealed(place).and_then(|(mut sealed, session)| {
+            self.store.learn_session_key(&session)?;
+            self.store.open_sealed(place, &mut sealed)
+        });
+        Ok(opened.ok())
     }
 
     /// Opens the first sound copy; else the first error, if there was a place at all.
@@ -285,6 +331,19 @@ impl Store {
         }?;
         self.session_keys()?.insert(session, key.clone());
         Ok(key)
+    }
+
+    /// Opens a session's key, unless it is known.
+    fn learn_session_key(&self, entry: &SessionEntry) -> Result<()> {
+        if self.session_keys()?.contains_key(&entry.session) {
+            return Ok(());
+        }
+        let private = self.keys().epoch(entry.epoch)?.data_private.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Forbidden, "read content").detail("this needs a reader's or owner's key")
+        })?;
+        let key = entry.open(&self.keys().repository, private)?;
+        self.session_keys()?.insert(entry.session, key);
+        Ok(())
     }
 
     /// The sealed key of a segment's session, for another pack to hold that segment: as it stands in the header of the

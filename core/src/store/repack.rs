@@ -3,11 +3,12 @@
 use super::Store;
 use super::keys::Purpose;
 use super::packs;
+use super::table::SegmentPlace;
 use super::throttle::Throttle;
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::crypto::{fill_random, hash};
-use crate::error::{ErrorKind, Result, corrupt, internal};
+use crate::error::{Result, corrupt, internal};
 use crate::format::index::MAX_INDEX;
 use crate::format::pack::{
     IndexedPack, MAX_FOOTER, MAX_SESSIONS, PackContents, PackHeader, PackKeys, PackedSegment, Reference, SESSION_ENTRY,
@@ -43,19 +44,46 @@ impl WholePack {
     /// Reads a pack. Takes memory for all of it.
     ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt) when its bytes are not what its name says, and those of the storage.
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when its bytes are not what its name says, and those of the storage.
     pub(crate) fn read(store: &Store, id: &PackId, length: u64, throttle: &Throttle, ctx: &Context) -> Result<Self> {
         let operation = "move segments";
         let name = ObjectName::of(Folder::Packs, id);
         throttle.pay(length, ctx, operation)?;
         let bytes = store.backend().read(&name, 0..length)?;
         ctx.check(operation)?;
-        if bytes.len() as u64 != length || hash::name(&bytes) != *id.as_bytes() {
+        if bytes.len() as u64 != length {
+            return Err(corrupt(operation, "the storage returned another length than it said").object(name));
+        }
+        Self::of(store, id, bytes)
+    }
+
+    /// A pack of these bytes.
+    ///
+    /// # Errors
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) when they are not what the name says.
+    pub(crate) fn of(store: &Store, id: &PackId, bytes: Vec<u8>) -> Result<Self> {
+        let operation = "move segments";
+        let name = ObjectName::of(Folder::Packs, id);
+        if hash::name(&bytes) != *id.as_bytes() {
             return Err(corrupt(operation, "its bytes are not what its name says").object(name));
         }
         let (header, contents, references) =
             packs::contents_of(store, &bytes).map_err(|error| error.or_object(&name))?;
         Ok(WholePack { bytes, header, contents, references })
+    }
+
+    pub(crate) fn contents(&self) -> &PackContents {
+        &self.contents
+    }
+
+    /// The bytes of the copy of a segment that lies here, and the key of its session.
+    pub(crate) fn sealed(&self, place: &SegmentPlace) -> Result<(Vec<u8>, SessionEntry)> {
+        let wrong = || corrupt("read a segment", "it does not lie in its pack").object(place.header.id);
+        let start = usize::try_from(place.offset).ok();
+        let end = start.and_then(|start| start.checked_add(usize::try_from(place.header.stored_length).ok()?));
+        let sealed = start.zip(end).and_then(|(start, end)| self.bytes.get(start..end)).ok_or_else(wrong)?;
+        let session = self.header.sessions.iter().find(|entry| entry.session == place.header.session);
+        Ok((sealed.to_vec(), session.ok_or_else(wrong)?.clone()))
     }
 
     /// Its segments for which `wanted` says so, in their order.
@@ -206,11 +234,7 @@ impl<'a> Repacker<'a> {
         let length = parts.iter().map(|part| part.len() as u64).sum();
         let slices: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
         self.throttle.pay(length, self.ctx, operation)?;
-        match self.store.backend().put(&ObjectName::of(Folder::Packs, id), &slices) {
-            // The name is the hash of the content: it is this very pack, from a try whose answer was lost.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            stored => stored?,
-        }
+        packs::put(self.store, &id, &slices)?;
         self.packs += 1;
         self.bytes += length;
         let listed = contents_length(&contents) + 64;

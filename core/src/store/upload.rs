@@ -1,9 +1,9 @@
 //! Sending finished packs to storage beside the work that makes them, and publishing the index of what arrived.
 
 use super::Store;
+use super::packs;
 use super::session::Session;
 use super::throttle::Throttle;
-use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::index::{IndexObject, MAX_INDEX};
@@ -293,11 +293,7 @@ impl Shared {
         self.ctx.check("store a pack")?;
         let length = pack.length();
         let parts: Vec<&[u8]> = pack.parts.iter().map(Vec::as_slice).collect();
-        match self.store.backend().put(&ObjectName::of(Folder::Packs, pack.id), &parts) {
-            // The name is the hash of the content: it is this very pack, from a try whose answer was lost.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            result => result?,
-        }
+        packs::put(&self.store, &pack.id, &parts)?;
         drop(parts);
         drop(pack.parts);
         let listed = contents_length(&pack.contents) + PACK_RECORD;

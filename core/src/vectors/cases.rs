@@ -150,7 +150,13 @@ fn sign_raw(kind: Kind, map: &[u8], key: &SigningKey, context: &'static str) -> 
 fn config() -> Vec<Case> {
     let owner = owner_signing(&ROOT);
     let context = "strongroom format 1 config";
-    let whole = Config { repository: REPOSITORY, created: TIME, sizes: Sizes::default(), owner: owner.verifying_key() };
+    let whole = Config {
+        repository: REPOSITORY,
+        created: TIME,
+        sizes: Sizes::default(),
+        parity: None,
+        owner: owner.verifying_key(),
+    };
     let sound = whole.encode(&owner).unwrap();
     let map = || {
         MapWriter::new()
@@ -179,7 +185,8 @@ fn config() -> Vec<Case> {
         inline: 0,
     };
     cases.sound("the least sizes", &Config { sizes: small, ..whole.clone() }.encode(&owner).unwrap());
-    cases.sound("made before 1970", &Config { created: -1, ..whole }.encode(&owner).unwrap());
+    cases.sound("made before 1970", &Config { created: -1, ..whole.clone() }.encode(&owner).unwrap());
+    cases.sound("with parity", &Config { parity: Some(5), ..whole }.encode(&owner).unwrap());
     cases.headers(&sound);
     cases.bad("cut off", Corrupt, cut(&sound));
     cases.bad("a byte behind it", Corrupt, longer(&sound));
@@ -193,7 +200,8 @@ fn config() -> Vec<Case> {
     });
     cases.bad("a version of the map to come", Unsupported, signed(map().put(0, 2)));
     cases.bad("another suite", Unsupported, signed(map().put(2, 2)));
-    cases.bad("an unknown field", Unsupported, signed(map().put(10, 1)));
+    cases.bad("an unknown field", Unsupported, signed(map().put(11, 1)));
+    cases.bad("parity of more than all", Corrupt, signed(map().put(10, 101)));
     let encoded = map().encode().unwrap();
     let long = replaced(&encoded, &[0x08, 0x19, 0x02, 0x00], &[0x08, 0x1a, 0, 0, 2, 0]);
     cases.bad("a number longer than needed", Corrupt, sign_raw(Kind::Config, &long, &owner, context));

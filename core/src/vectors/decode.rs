@@ -118,6 +118,7 @@ fn config(bytes: &[u8]) -> Result<Value> {
         "pack": pack,
         "node": node,
         "inline": inline,
+        "parity": config.parity,
         "owner": hex(&config.owner.to_bytes()),
     }))
 }
@@ -209,8 +210,13 @@ fn pack(world: &World, bytes: &[u8]) -> Result<Value> {
     let backend = MemoryBackend::new();
     let id = PackId::from_bytes(hash::name(bytes));
     backend.put(&ObjectName::of(Folder::Packs, id), &[bytes])?;
-    let config =
-        Config { repository: world.repository, created: 0, sizes: Sizes::default(), owner: world.keys.owner_public() };
+    let config = Config {
+        repository: world.repository,
+        created: 0,
+        sizes: Sizes::default(),
+        parity: None,
+        owner: world.keys.owner_public(),
+    };
     let store = Store::new(Arc::new(backend), config, world.keys.clone(), None);
     let (header, contents, references) = packs::read_contents(&store, &id, bytes.len() as u64)?;
     let sessions: Vec<Value> = header

@@ -85,7 +85,7 @@ pub(super) fn context() -> Context {
 impl Sample {
     fn new(about: &'static str, sizes: Sizes) -> Self {
         let backend = MemoryBackend::new();
-        let new = NewRepository { sizes, label: "laptop".to_owned(), cost: Cost::FLOOR };
+        let new = NewRepository { sizes, label: "laptop".to_owned(), cost: Cost::FLOOR, parity: None };
         let secret = Secret::passphrase(PASSPHRASE);
         keys::create(&backend, &new, &secret).unwrap();
         let owner = Repository::open(backend.clone(), &secret).unwrap();

@@ -57,7 +57,7 @@ impl Victim {
         let suspended = repo.backup(IterSource::new(rows), &BackupOptions::new(), &ctx).unwrap();
         assert_eq!(suspended.outcome, Outcome::Suspended);
         let victim = Victim { scratch, vault, earlier, first, second, trees };
-        let optional = [Folder::Condemned];
+        let optional = [Folder::Condemned, Folder::Parity];
         let every = |folder: &Folder| optional.contains(folder) || !victim.vault.names(*folder).is_empty();
         assert!(Folder::ALL.iter().all(every));
         victim

@@ -6,5 +6,6 @@ mod common;
 
 mod history;
 mod kinds;
+mod parity;
 mod random;
 mod salvage;

@@ -5,6 +5,7 @@ use crate::commands;
 use crate::exit::{Exit, Failure, Result};
 use crate::output::Ui;
 use crate::output::progress::Monitor;
+use crate::output::units::counted;
 use crate::place;
 use crate::secrets;
 use crate::signals::{self, Stop};
@@ -65,6 +66,7 @@ fn run(app: &App, command: Command) -> Result<Exit> {
         Command::Prune(args) => commands::prune::run(app, &args),
         Command::RebuildIndex(args) => commands::rebuild_index::run(app, &args),
         Command::Repair(args) => commands::repair::run(app, &args),
+        Command::Parity(args) => commands::parity::run(app, &args),
         Command::Quickstart(args) => commands::quickstart::run(app, &args),
         Command::Completions(args) => commands::completions::run(app, &args),
         Command::Man(args) => commands::man::run(app, &args),
@@ -136,6 +138,17 @@ impl App {
                 ));
                 None
             }
+        }
+    }
+
+    /// Warns of packs that could be read only by their parity.
+    pub(crate) fn warn_healed(&self, repository: &Repository) {
+        let healed = repository.healed_packs();
+        if let Some(first) = healed.first() {
+            self.ui.warn(&format!(
+                "{} were damaged and healed by parity, the first {first}: run `strongroom repair`",
+                counted(healed.len() as u64, "pack", "packs")
+            ));
         }
     }
 

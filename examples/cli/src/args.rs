@@ -134,6 +134,7 @@ pub(crate) enum Command {
     Prune(commands::prune::PruneArgs),
     RebuildIndex(commands::rebuild_index::RebuildIndexArgs),
     Repair(commands::repair::RepairArgs),
+    Parity(commands::parity::ParityArgs),
     Quickstart(commands::quickstart::QuickstartArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

@@ -49,6 +49,7 @@ class Config:
             raise corrupt("field 4 is not three chunk sizes")
         self.chunks = tuple(chunks)
         self.segment, self.pack, self.node, self.inline = (fields.u32(key) for key in (5, 6, 7, 8))
+        self.parity = fields.u32(10) if fields.has(10) else None
         fields.end()
         least, average, greatest = self.chunks
         sound = (
@@ -58,6 +59,7 @@ class Config:
             and max(MIB, 2 * self.segment) <= self.pack <= 512 * MIB
             and 4 * KIB <= self.node <= 256 * KIB
             and self.inline <= 4 * KIB
+            and (self.parity is None or 1 <= self.parity <= 100)
         )
         if not sound:
             raise corrupt("a size is out of bounds")

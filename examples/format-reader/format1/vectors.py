@@ -89,6 +89,7 @@ def show_config(world, data, _):
         "pack": config.pack,
         "node": config.node,
         "inline": config.inline,
+        "parity": config.parity,
         "owner": config.owner.hex(),
     }
 

@@ -11,6 +11,7 @@ use crate::id::{PackId, SessionId};
 use crate::store::condemned::{self, CondemnationId, Condemned, StoredStage};
 use crate::store::leases::LeaseListing;
 use crate::store::makes_mistake;
+use crate::store::parity;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a condemnation is.
@@ -181,6 +182,7 @@ impl Prune<'_> {
         for id in &present {
             self.hold()?;
             self.store.backend().delete(&ObjectName::of(Folder::Packs, id))?;
+            self.store.backend().delete(&parity::name(id))?;
         }
         self.finish(world)
     }

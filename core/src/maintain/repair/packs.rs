@@ -11,7 +11,8 @@ use crate::format::segment::{BlobKind, Segment};
 use crate::id::{IndexId, PackId, SegmentId};
 use crate::store::index::{self, Listed};
 use crate::store::packs::{is_of_the_object, read_contents};
-use crate::store::repack::{Repacker, SealedSegment};
+use crate::store::parity;
+use crate::store::repack::{Repacker, SealedSegment, WholePack};
 use crate::store::table::SegmentPlace;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -220,12 +221,30 @@ impl Repair<'_> {
             let name = ObjectName::of(Folder::Packs, id);
             self.meter.report(|| Some(name.to_string()));
             let said = listings.get(id).map(Vec::as_slice).unwrap_or_default();
-            let candidates = self.candidates(id, trouble, said)?;
-            let on_trial = self.on_trial(id, trouble, said);
+            let (whole, sectors_healed) = self.healed(id)?.unzip();
+            let candidates = match &whole {
+                Some(whole) => {
+                    whole.contents().segments.iter().map(|segment| (segment.header.id, Vec::new())).collect()
+                }
+                None => self.candidates(id, trouble, said)?,
+            };
+            let on_trial = match &whole {
+                Some(whole) if self.options.dry_run => {
+                    let contents = whole.contents().clone();
+                    vec![IndexedPack {
+                        id: *id,
+                        length: trouble.length.unwrap_or_default().max(contents.end()),
+                        contents,
+                    }]
+                }
+                _ => self.on_trial(id, trouble, said),
+            };
+            let mut from_healed = HashSet::new();
             let mut pack = DamagedPack {
                 name,
                 missing: trouble.length.is_none(),
                 detail: trouble.detail.clone(),
+                sectors_healed,
                 segments_moved: 0,
                 segments_elsewhere: 0,
                 segments_lost: 0,
@@ -235,6 +254,13 @@ impl Repair<'_> {
                 let places = self.store.index().segment(&segment)?;
                 if moved.contains(&segment) || places.iter().any(|place| !troubles.contains_key(&place.pack)) {
                     pack.segments_elsewhere += 1;
+                    continue;
+                }
+                if whole.is_some() {
+                    pack.segments_moved += 1;
+                    moved.insert(segment);
+                    from_healed.insert(segment);
+                    judged.lost.remove(&segment);
                     continue;
                 }
                 if !self.can_read && trouble.length.is_some() {
@@ -248,6 +274,12 @@ impl Repair<'_> {
                 } else {
                     pack.segments_lost += 1;
                     judged.lost.insert(segment);
+                }
+            }
+            if let Some(whole) = whole.filter(|_| !self.options.dry_run && !from_healed.is_empty()) {
+                self.session()?.keep();
+                for segment in whole.segments(|segment| Ok(from_healed.contains(&segment.header.id))) {
+                    repacker.add(segment?)?;
                 }
             }
             if pack.segments_unknown == 0 {
@@ -265,6 +297,15 @@ impl Repair<'_> {
         repacker.finish()?;
         (self.report.packs_written, self.report.bytes_written) = repacker.written();
         Ok(judged)
+    }
+
+    /// A damaged pack as its parity makes it whole, and how many sectors that took.
+    fn healed(&self, id: &PackId) -> Result<Option<(WholePack, u64)>> {
+        match parity::heal(self.store, id) {
+            Ok((bytes, sectors)) => Ok(WholePack::of(self.store, id, bytes).ok().map(|pack| (pack, sectors))),
+            Err(error) if is_of_the_object(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The segments that a damaged pack is said to hold, by its footer and by the index.

@@ -56,6 +56,8 @@ pub struct DamagedPack {
     pub missing: bool,
     /// What is wrong with it.
     pub detail: String,
+    /// Sectors of it that parity made good: then nothing of it is lost.
+    pub sectors_healed: Option<u64>,
     /// Sound segments of which it held the only copy; they are in a new pack now.
     pub segments_moved: u64,
     /// Segments of which another pack has a sound copy.

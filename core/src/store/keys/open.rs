@@ -7,7 +7,7 @@ use crate::crypto::password::Cost;
 use crate::crypto::{SecretKey, random};
 use crate::error::{Error, ErrorKind, Result, corrupt, invalid};
 use crate::format::bundle::{Bundle, FIRST_EPOCH, Role, owner_signing};
-use crate::format::config::{self, Config, Sizes};
+use crate::format::config::{self, Config, PARITY, Sizes};
 use crate::format::device::{Device, DeviceRequest};
 use crate::format::slot::{self, Slot};
 use crate::id::{RepositoryId, SlotId};
@@ -19,6 +19,8 @@ use std::collections::BTreeSet;
 pub(crate) struct NewRepository {
     /// How big its pieces are.
     pub(crate) sizes: Sizes,
+    /// How much parity packs get, in percent.
+    pub(crate) parity: Option<u8>,
     /// Label of the first key slot, or name of the first device.
     pub(crate) label: String,
     /// What a try at the passphrase costs.
@@ -36,13 +38,17 @@ pub(crate) fn create(backend: &dyn Backend, new: &NewRepository, secret: &Secret
     if let Some(fault) = new.sizes.fault() {
         return Err(invalid(operation, fault));
     }
+    if new.parity.is_some_and(|percent| !PARITY.contains(&percent)) {
+        return Err(invalid(operation, "parity is 1 to 100 percent of a pack"));
+    }
     check_vacant(backend, operation)?;
 
     let root = SecretKey::random()?;
     let repository = RepositoryId::from_bytes(random()?);
     let owner = owner_signing(&root);
     let bundle = Bundle::derive(&root, repository, Role::Owner, &[FIRST_EPOCH], None)?;
-    let config = Config { repository, created: now(), sizes: new.sizes, owner: owner.verifying_key() };
+    let config =
+        Config { repository, created: now(), sizes: new.sizes, parity: new.parity, owner: owner.verifying_key() };
     let request = secret.device_key().map(|key| key.request(&new.label)).transpose()?;
     let device = request.as_ref().map(DeviceRequest::id);
     let first: Vec<Device> =

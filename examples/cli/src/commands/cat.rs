@@ -86,6 +86,7 @@ pub(crate) fn run(app: &App, args: &CatArgs) -> Result<Exit> {
         left = left.saturating_sub(read as u64);
     }
     out.flush().map_err(Failure::output)?;
+    app.warn_healed(&repository);
     Ok(Exit::Complete)
 }
 

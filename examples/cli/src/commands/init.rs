@@ -28,6 +28,9 @@ pub(crate) struct InitArgs {
     /// Length of the files that data is stored in, 1M to 512M
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pack_size: Option<u64>,
+    /// Puts recovery data beside everything that is stored, this share of it, so that bit rot and lost sectors heal
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
+    parity: Option<u8>,
 }
 
 /// What one try at a passphrase costs.
@@ -71,6 +74,9 @@ pub(crate) fn run(app: &App, args: &InitArgs) -> Result<Exit> {
     if let Some(size) = args.pack_size {
         let size = u32::try_from(size).map_err(|_| Failure::usage("packs are at most 512M long"))?;
         options = options.pack_size(size);
+    }
+    if let Some(percent) = args.parity {
+        options = options.parity(percent);
     }
     if let Some(folder) = app.state_folder() {
         options = options.state_folder(folder);

@@ -15,6 +15,7 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod ls;
 pub(crate) mod man;
+pub(crate) mod parity;
 pub(crate) mod prune;
 pub(crate) mod quickstart;
 pub(crate) mod rebuild_index;

@@ -60,6 +60,7 @@ fn damaged(ui: &Ui, pack: &DamagedPack) -> Result {
             "object": pack.name.to_string(),
             "missing": pack.missing,
             "detail": pack.detail,
+            "sectors_healed": pack.sectors_healed,
             "segments_moved": pack.segments_moved,
             "segments_elsewhere": pack.segments_elsewhere,
             "segments_lost": pack.segments_lost,
@@ -68,6 +69,11 @@ fn damaged(ui: &Ui, pack: &DamagedPack) -> Result {
     ))?;
     if !ui.is_json() {
         let label = ui.paint_err(Paint::Red, "damage:");
+        if let Some(sectors) = pack.sectors_healed {
+            let healed = counted(sectors, "sector", "sectors");
+            ui.stderr_line(&format!("{label} {}: {}; parity healed {healed}", pack.name, message(&pack.detail)));
+            return Ok(());
+        }
         let unknown = match pack.segments_unknown {
             0 => String::new(),
             count => format!(", {count} to be looked at with a reader's or owner's key"),

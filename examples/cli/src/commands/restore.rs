@@ -112,6 +112,7 @@ pub(crate) fn run(app: &App, args: &RestoreArgs) -> Result<Exit> {
     monitor.finish();
     let report = done.map_err(|error| missing_path(error, &snapshot, &args.snapshot.path))?;
     app.ui.problems(&report.problems, report.problem_count);
+    app.warn_healed(&repository);
     app.ui.json(&summary(&report, &snapshot, &args.target, args.dry_run))?;
     tell(&app.ui, &report, &snapshot, args);
     Ok(report.outcome.into())
