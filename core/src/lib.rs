@@ -55,7 +55,8 @@ pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
 pub use report::Outcome;
 pub use repository::{
-    BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository, SessionInfo,
+    BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository, RevokeOptions,
+    SessionInfo,
 };
 pub use restore::{FileReader, Overwrite, Ownership, RestoreOptions, RestoreReport};
 pub use source::{
@@ -63,5 +64,7 @@ pub use source::{
 };
 pub use store::devices::DeviceInfo;
 pub use store::filter::SnapshotFilter;
-pub use store::keys::{PassphraseChange, Revocation, Secret, SlotInfo, SlotMethod};
+pub use store::keys::{
+    KeyRemoval, LeftBehind, PassphraseChange, Revocation, RotationReport, Secret, SlotInfo, SlotMethod,
+};
 pub use store::snapshots::{Snapshot, SnapshotListing};

@@ -259,7 +259,10 @@ impl Repository {
             outcome,
             body,
         };
-        report.snapshot = Some(snapshots::write(backend, keys, devices, new)?);
+        // Read again: what a device that was revoked meanwhile commits would not be accepted. Where a new epoch has
+        // begun, the snapshot is already under that, if the key reaches it.
+        let devices = self.devices_list()?;
+        report.snapshot = Some(snapshots::write(backend, keys, &devices, new)?);
         Ok(report)
     }
 }

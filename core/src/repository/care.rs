@@ -64,6 +64,7 @@ impl Repository {
     /// # Errors
     /// Those of the storage, and [`Cancelled`](ErrorKind::Cancelled). Packs that cannot be read are in the report.
     pub fn rebuild_index(&self, ctx: &Context) -> Result<RebuildReport> {
+        self.devices_list()?.check_reach(self.store.keys(), "rebuild the index")?;
         maintain::rebuild_index(&self.store, ctx)
     }
 

@@ -252,7 +252,8 @@ fn listing(faults: &mut Faults, minimal: &Sample, incremental: &Sample, shared: 
         })
         .collect();
     let generation = list.generation() + 1;
-    let bytes = List { repository: keys.repository, generation, devices }.encode(&root).unwrap();
+    let epoch = list.epoch();
+    let bytes = List { repository: keys.repository, generation, epoch, devices }.encode(&root).unwrap();
     let name = ObjectName::new(Folder::Devices, List::file_name(generation, &bytes)).unwrap();
     let made = shared.owner.snapshots(&crate::SnapshotFilter::all()).unwrap().map(|snapshot| snapshot.unwrap());
     let object = made.into_iter().find(|snapshot| snapshot.device == writer).unwrap().id;

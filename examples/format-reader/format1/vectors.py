@@ -124,6 +124,7 @@ def bundle_fields(bundle):
         "chunker_key": hexed(bundle.chunker_key),
         "root": hexed(bundle.root),
         "signing_seed": hexed(bundle.signing_seed),
+        "kem_seed": hexed(bundle.kem_seed),
         "epochs": [
             {
                 "epoch": number,
@@ -137,11 +138,12 @@ def bundle_fields(bundle):
 
 def show_device_list(world, data, _):
     found = DeviceList(data, world.owner).decode()
-    names = "id name role added revoked".split()
+    names = "id name role added revoked in_bundle".split()
     devices = [{name: getattr(device, name) for name in names} for device in found.devices]
     return {
         "repository": found.repository.hex(),
         "generation": found.generation,
+        "epoch": found.epoch,
         "name": list_name(found.generation, data),
         "devices": [{**device, "id": device["id"].hex()} for device in devices],
     }
@@ -431,6 +433,7 @@ def check_repository(folder):
     checks = [
         ("repository", repository.id.hex()),
         ("created", repository.config.created),
+        ("epoch", repository.devices.epoch),
         ("slots", slots(repository)),
         ("devices", devices(repository)),
     ]
@@ -468,6 +471,7 @@ def slots(repository):
         found.append({
             "id": slot.id.hex(),
             "role": ROLES[slot.role],
+            "epoch": slot.epoch,
             "method": METHODS[slot.method],
             "label": slot.label,
             "created": slot.created,
@@ -484,7 +488,7 @@ def devices(repository):
             "role": ROLES[device.role],
             "added": device.added,
             "revoked": device.revoked,
-            "has_key": device.kem is not None,
+            "has_key": device.kem is not None and not device.in_bundle,
         }
         for device in sorted(repository.devices.devices.values(), key=lambda device: device.id)
     ]

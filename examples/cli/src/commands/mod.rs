@@ -15,6 +15,7 @@ pub(crate) mod man;
 pub(crate) mod quickstart;
 pub(crate) mod rebuild_index;
 pub(crate) mod restore;
+mod rotate;
 mod select;
 pub(crate) mod snapshots;
 pub(crate) mod stats;
