@@ -128,7 +128,7 @@ impl Fixture {
         let store = self.open();
         let _ = self.reader(&store);
         let mut packs: BTreeMap<PackId, BTreeSet<u8>> = BTreeMap::new();
-        let mut visit = |place: crate::store::table::SegmentPlace| {
+        let mut visit = |_: usize, place: crate::store::table::SegmentPlace| {
             packs.entry(place.pack).or_default().insert(place.header.kind as u8);
             Ok(())
         };

@@ -11,6 +11,7 @@ use crate::format::entry::Timestamp;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Storage of immutable objects.
 ///
@@ -55,6 +56,13 @@ pub trait Backend: Send + Sync {
 
     /// For messages: where this is, without any secret.
     fn location(&self) -> String;
+
+    /// How long it may take, after a call has returned, until listings everywhere show what it did. Pruning waits so
+    /// much longer before it removes anything. Zero, the default, is right for storage that is consistent, as local
+    /// disks and all well-known object stores are.
+    fn settling(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// What storage knows of an object.
@@ -97,11 +105,13 @@ pub enum Folder {
     Marks,
     /// Leases and checkpoints of sessions.
     Sessions,
+    /// Lists of packs that pruning is about to remove.
+    Condemned,
 }
 
 impl Folder {
     /// Every folder, the root included.
-    pub const ALL: [Folder; 8] = [
+    pub const ALL: [Folder; 9] = [
         Folder::Root,
         Folder::Keys,
         Folder::Devices,
@@ -110,6 +120,7 @@ impl Folder {
         Folder::Snapshots,
         Folder::Marks,
         Folder::Sessions,
+        Folder::Condemned,
     ];
 
     /// Its name; empty for the root.
@@ -124,6 +135,7 @@ impl Folder {
             Folder::Snapshots => "snapshots",
             Folder::Marks => "marks",
             Folder::Sessions => "sessions",
+            Folder::Condemned => "condemned",
         }
     }
 }

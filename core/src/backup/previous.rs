@@ -5,6 +5,7 @@ use crate::format::entry::{Content, Entry, Timestamp};
 use crate::id::{BlobId, SegmentId};
 use crate::path::EntryPath;
 use crate::store::Store;
+use crate::store::commit;
 use crate::store::local_tree::LocalTree;
 use crate::store::read::StoreReader;
 use crate::tree::Cursor;
@@ -52,6 +53,7 @@ pub(crate) struct Previous<'a> {
     /// The newest first.
     walks: Vec<(Walk<'a>, Timestamp)>,
     sorted: bool,
+    reader: &'a StoreReader,
     store: &'a Store,
     /// Segments known to be in the index.
     present: HashSet<SegmentId>,
@@ -69,7 +71,7 @@ impl<'a> Previous<'a> {
             BaseTree::Local(tree) => sorted.then_some((Walk::Local(tree), base.began)),
         };
         let walks = bases.into_iter().filter_map(walk).collect();
-        Previous { walks, sorted, store: reader.store(), present: HashSet::new() }
+        Previous { walks, sorted, reader, store: reader.store(), present: HashSet::new() }
     }
 
     /// The entry at `path`, and when the backup that holds it began. Damage to an earlier tree costs only speed:
@@ -106,6 +108,8 @@ impl<'a> Previous<'a> {
                 }
                 Ok(true)
             }
+            // Other trees may share a list with a snapshot that is gone, and then not what it lists.
+            Content::List { id, .. } if self.store.index().is_condemning()? => commit::lasts(self.reader, id),
             Content::List { id, .. } => Ok(self.store.index().blob_segment(id)?.is_some()),
         }
     }
@@ -114,7 +118,7 @@ impl<'a> Previous<'a> {
         if self.present.contains(id) {
             return Ok(true);
         }
-        let present = self.store.index().has_segment(id)?;
+        let present = self.store.index().has_lasting_segment(id)?;
         if present {
             if self.present.len() >= MAX_PRESENT {
                 self.present.clear();

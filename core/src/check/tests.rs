@@ -258,7 +258,7 @@ fn a_damaged_leaf_costs_what_it_held_and_nothing_else() {
     let mut place = None;
     store
         .index()
-        .for_each_segment(&mut |found| {
+        .for_each_segment(&mut |_, found| {
             if found.header.id != root_segment {
                 place = Some(found);
             }

@@ -3,6 +3,7 @@
 pub(crate) mod bundle;
 pub(crate) mod cbor;
 pub(crate) mod checkpoint;
+pub(crate) mod condemnation;
 pub(crate) mod config;
 pub(crate) mod device;
 pub(crate) mod entry;

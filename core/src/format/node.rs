@@ -6,7 +6,7 @@ use super::wire::{Reader, put_bytes, put_signed, put_varint};
 use crate::error::{Error, ErrorKind, Result, internal, unsupported};
 use crate::id::{BlobId, SegmentId};
 use crate::path::EntryPath;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 const LEAF: u8 = 1;
@@ -552,6 +552,30 @@ pub(crate) fn encode_inner(level: u8, children: &[Child]) -> (Vec<u8>, Vec<Refer
         previous = &child.first;
     }
     (out, children.iter().map(|child| Reference::Tree(child.id)).collect())
+}
+
+/// What a tree blob of any kind refers to, each once.
+pub(crate) fn references(bytes: &[u8]) -> Result<Vec<Reference>> {
+    let mut found: HashSet<Reference> = HashSet::new();
+    let runs = |runs: &[Run], found: &mut HashSet<Reference>| {
+        found.extend(runs.iter().map(|run| Reference::Data(run.segment)));
+    };
+    if bytes.first() == Some(&RUN_LIST) {
+        match RunList::decode(bytes)? {
+            RunList::Runs(list) => runs(&list, &mut found),
+            RunList::Lists { children, .. } => found.extend(children.iter().map(|child| Reference::Tree(child.id))),
+        }
+    } else {
+        match Node::decode(bytes)? {
+            Node::Inner { children, .. } => found.extend(children.iter().map(|child| Reference::Tree(child.id))),
+            Node::Leaf(entries) => entries.iter().for_each(|entry| match &entry.content {
+                Content::Runs(list) => runs(list, &mut found),
+                Content::List { id, .. } => drop(found.insert(Reference::Tree(*id))),
+                Content::Empty | Content::Inline(_) => {}
+            }),
+        }
+    }
+    Ok(found.into_iter().collect())
 }
 
 impl Node {

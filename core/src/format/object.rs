@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     LocalTree = 10,
     DeviceKey = 11,
     DeviceRequest = 12,
+    Condemnation = 13,
 }
 
 const MAGIC: [u8; 6] = *b"SRoom\0";

@@ -35,7 +35,7 @@ fn listing(store: &Arc<Store>) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     store
         .index()
-        .for_each_segment(&mut |place| {
+        .for_each_segment(&mut |_, place| {
             lines.insert(format!("{place:?}"));
             Ok(())
         })

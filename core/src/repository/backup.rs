@@ -2,19 +2,21 @@
 
 use super::Repository;
 use crate::Timestamp;
+use crate::backend::{Folder, ObjectName};
 use crate::backup::{self, BackedUp, BackupOptions, Base, BaseTree, Parent};
 use crate::compress::LEVELS;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::lease::LeasePurpose;
 use crate::format::snapshot::{SnapshotBody, SnapshotCounts, SnapshotOutcome};
-use crate::id::{BlobId, LineageId, SessionId, SnapshotId};
+use crate::id::{BlobId, LineageId, SnapshotId};
 use crate::problem::Problem;
 use crate::progress::{Meter, Phase};
 use crate::report::Outcome;
 use crate::source::{EntrySource, Source};
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::clock;
+use crate::store::commit;
 use crate::store::devices::DeviceList;
 use crate::store::filter::SnapshotFilter;
 use crate::store::local_tree::LocalTrees;
@@ -142,7 +144,7 @@ impl Repository {
                 &start,
                 done,
                 &work.writer,
-                Commit { began, lineage, session: session.id(), body, options },
+                Commit { began, lineage, session: &session, reader: &reader, body, options },
             )
         });
         session.end();
@@ -200,7 +202,7 @@ impl Repository {
         commit: Commit<'_>,
     ) -> Result<BackupReport> {
         let (backend, keys) = (self.store.backend(), self.store.keys());
-        let Commit { began, lineage, session, body, options } = commit;
+        let Commit { began, lineage, session, reader, body, options } = commit;
         let (stored_packs, stored_bytes) = writer.sent()?;
         let (problems, problem_count) = done.problems.finish();
         let counts = SnapshotCounts {
@@ -237,7 +239,8 @@ impl Repository {
             duration: Duration::ZERO,
         };
         if !done.finished {
-            let new = NewCheckpoint { session, sequence: 0, lineage, root: done.root, time: began, counts };
+            let new =
+                NewCheckpoint { session: session.id(), sequence: 0, lineage, root: done.root, time: began, counts };
             checkpoints::write(backend, keys, devices, new)?;
             report.outcome = Outcome::Suspended;
             return Ok(report);
@@ -245,6 +248,10 @@ impl Repository {
         if options.skip_if_unchanged && parent.is_some_and(|parent| parent.root == done.root) {
             return Ok(report);
         }
+        // Read again: what a device that was revoked meanwhile commits would not be accepted. Where a new epoch has
+        // begun, the snapshot is already under that, if the key reaches it.
+        let devices = &self.devices_list()?;
+        commit::confirm(session, reader, devices, &done.root)?;
         let outcome = match report.outcome {
             Outcome::Complete => SnapshotOutcome::Complete,
             _ => SnapshotOutcome::Partial,
@@ -253,16 +260,19 @@ impl Repository {
             root: done.root,
             time: options.time.unwrap_or(began),
             lineage,
-            session,
+            session: session.id(),
             counts,
             parents: parent.map(|parent| parent.id).into_iter().collect(),
             outcome,
             body,
         };
-        // Read again: what a device that was revoked meanwhile commits would not be accepted. Where a new epoch has
-        // begun, the snapshot is already under that, if the key reaches it.
-        let devices = self.devices_list()?;
-        report.snapshot = Some(snapshots::write(backend, keys, &devices, new)?);
+        let id = snapshots::write(backend, keys, devices, new)?;
+        if let Err(error) = commit::confirm_after(session, reader, devices, &done.root) {
+            // Where nothing can be deleted it stays, and `check` tells what it lacks.
+            let _ = backend.delete(&ObjectName::of(Folder::Snapshots, id));
+            return Err(error);
+        }
+        report.snapshot = Some(id);
         Ok(report)
     }
 }
@@ -271,7 +281,8 @@ impl Repository {
 struct Commit<'a> {
     began: Timestamp,
     lineage: LineageId,
-    session: SessionId,
+    session: &'a Session,
+    reader: &'a StoreReader,
     body: SnapshotBody,
     options: &'a BackupOptions,
 }

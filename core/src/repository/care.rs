@@ -7,10 +7,11 @@ use crate::error::{ErrorKind, Result};
 use crate::format::entry::Timestamp;
 use crate::format::lease::LeaseState;
 use crate::id::{DeviceId, SessionId};
-use crate::maintain::{self, RebuildReport, RepositoryStats};
+use crate::maintain::{self, PruneOptions, PruneReport, RebuildReport, RepositoryStats};
 use crate::store::filter::SnapshotFilter;
 use crate::store::keys::survey;
 use crate::store::leases::{self, SessionLease};
+use std::sync::Arc;
 
 /// A session: one writer or maintainer at work, or one that was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,31 @@ impl Repository {
             report.add(CheckProblem::new(kind, error.object_name().unwrap_or("keys"), error.to_string()));
         }
         Ok(report)
+    }
+
+    /// Removes what no snapshot leads to any more, in two phases: packs are condemned, and removed once every session
+    /// that was at work then has ended or run out; where nobody is, that is at once. Others may back up, restore and
+    /// check meanwhile. Also cleans up after sessions that are over.
+    ///
+    /// Needs no key to content: a maintainer moves sealed segments without opening them.
+    ///
+    /// ```
+    /// # use strongroom::{Context, CreateOptions, MemoryBackend, PruneOptions, Repository, Secret};
+    /// # let create = CreateOptions::new().cost(strongroom::Cost::FLOOR);
+    /// # let repo = Repository::create(MemoryBackend::new(), &Secret::passphrase("correct horse"), &create)?;
+    /// let report = repo.prune(&PruneOptions::new(), &Context::new())?;
+    /// println!("{} bytes freed, {} more to come", report.removed_bytes, report.condemned_bytes);
+    /// # Ok::<(), strongroom::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Forbidden`](ErrorKind::Forbidden) without a maintainer's or owner's key, [`Conflict`](ErrorKind::Conflict) when
+    /// somebody else is pruning, [`PermissionDenied`](ErrorKind::PermissionDenied) where storage allows no removal,
+    /// and, with nothing removed, what is wrong with an object that has to be read to know what is needed.
+    pub fn prune(&self, options: &PruneOptions, ctx: &Context) -> Result<PruneReport> {
+        let devices = Arc::new(self.devices_list()?);
+        let (reader, _) = self.reader(ctx)?;
+        maintain::prune(&reader, &devices, options, ctx)
     }
 
     /// Makes the index anew from the packs, as far as it does not list them rightly. Works without any readable index,

@@ -2,6 +2,9 @@
 
 pub(crate) mod blobs;
 pub(crate) mod checkpoints;
+pub(crate) mod cleanup;
+pub(crate) mod commit;
+pub(crate) mod condemned;
 pub(crate) mod devices;
 pub(crate) mod filter;
 pub(crate) mod index;
@@ -12,6 +15,8 @@ pub(crate) mod marks;
 pub(crate) mod packs;
 mod pins;
 pub(crate) mod read;
+pub(crate) mod references;
+pub(crate) mod repack;
 pub(crate) mod sealed;
 pub(crate) mod session;
 pub(crate) mod sessions;

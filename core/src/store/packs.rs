@@ -12,6 +12,16 @@ use std::ops::Range;
 /// Bytes read from the end of a pack in the hope that the footer is among them.
 const TAIL: u64 = 64 * 1024;
 
+/// Header, contents and references of a pack whose bytes are all at hand.
+pub(crate) fn contents_of(store: &Store, bytes: &[u8]) -> Result<(PackHeader, PackContents, TreeReferences)> {
+    let read = |range: Range<u64>| {
+        let bounds = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+        let part = bounds.and_then(|(start, end)| bytes.get(start..end)).map(<[u8]>::to_vec);
+        part.ok_or_else(|| corrupt("read a pack's contents", "it ends too early"))
+    };
+    contents(store, &read, bytes.len() as u64)
+}
+
 /// Short hash of what a pack is said to hold: comparing is all it is for.
 pub(crate) type Fingerprint = [u8; 16];
 
@@ -44,21 +54,25 @@ pub(crate) fn read_contents(
     length: u64,
 ) -> Result<(PackHeader, PackContents, TreeReferences)> {
     let name = ObjectName::of(Folder::Packs, pack);
-    contents(store, &name, length).map_err(|error| error.or_object(name))
+    contents(store, &|range| read(store, &name, range), length).map_err(|error| error.or_object(&name))
 }
 
-fn contents(store: &Store, name: &ObjectName, length: u64) -> Result<(PackHeader, PackContents, TreeReferences)> {
+fn contents(
+    store: &Store,
+    read: &dyn Fn(Range<u64>) -> Result<Vec<u8>>,
+    length: u64,
+) -> Result<(PackHeader, PackContents, TreeReferences)> {
     let operation = "read a pack's contents";
     let wrong = |detail| corrupt(operation, detail);
     let (trailer_length, repository) = (TRAILER as u64, &store.keys().repository);
     let usual = (FIXED_HEADER + SESSION_ENTRY) as u64;
-    let mut header = read(store, name, 0..usual.min(length))?;
+    let mut header = read(0..usual.min(length))?;
     let (epoch, header_length) = PackHeader::decode_fixed(&header, repository)?;
     // What is left for segments, padding and footer.
     let room = length.checked_sub(header_length as u64 + trailer_length);
     let room = room.ok_or_else(|| wrong("it is too short for its header and a trailer"))?;
     if header.len() < header_length {
-        header = read(store, name, 0..header_length as u64)?;
+        header = read(0..header_length as u64)?;
     }
     header.truncate(header_length);
     let decoded = PackHeader::decode(&header, repository)?;
@@ -66,7 +80,7 @@ fn contents(store: &Store, name: &ObjectName, length: u64) -> Result<(PackHeader
     let epoch = store.keys().epoch(epoch)?;
     let keys = PackKeys { footer: &epoch.footer, trailer: &epoch.trailer };
     let tail_start = length.saturating_sub(TAIL.max(trailer_length)).max(header_length as u64);
-    let tail = read(store, name, tail_start..length)?;
+    let tail = read(tail_start..length)?;
     let Some((before, trailer)) = tail.split_last_chunk::<TRAILER>() else {
         return Err(wrong("it is too short for a trailer"));
     };
@@ -78,7 +92,7 @@ fn contents(store: &Store, name: &ObjectName, length: u64) -> Result<(PackHeader
         Some(footer) => open_footer(keys, &header, footer)?,
         None => {
             let end = length - trailer_length;
-            open_footer(keys, &header, &read(store, name, end - footer_length..end)?)?
+            open_footer(keys, &header, &read(end - footer_length..end)?)?
         }
     };
     if contents.start != header_length as u64 || contents.end() != contents.start.saturating_add(segments) {

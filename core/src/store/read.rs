@@ -49,6 +49,11 @@ impl StoreReader {
         &self.store
     }
 
+    /// The operation it reads for.
+    pub(crate) fn context(&self) -> &Context {
+        &self.ctx
+    }
+
     fn slot(&self, id: &SegmentId) -> Result<Arc<Slot>> {
         let mut cache = self.cache()?;
         cache.clock += 1;

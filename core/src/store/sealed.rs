@@ -126,6 +126,7 @@ fn purpose<T: Envelope>() -> Result<Purpose> {
         Kind::Mark => Ok(Purpose::Mark),
         Kind::Lease => Ok(Purpose::Lease),
         Kind::Checkpoint => Ok(Purpose::Checkpoint),
+        Kind::Condemnation => Ok(Purpose::Condemnation),
         _ => Err(internal(T::READ, "objects of its kind are not sealed like this")),
     }
 }

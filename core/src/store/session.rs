@@ -1,9 +1,12 @@
 //! A session at work: its lease, renewed as long as the work goes on.
 
+use super::condemned::Condemned;
 use super::devices::DeviceList;
+use super::index::Writing;
 use super::leases::{self, HeldLease};
 use super::{Store, clock};
-use crate::error::{Result, internal};
+use crate::error::{Error, ErrorKind, Result, internal};
+use crate::format::entry::Timestamp;
 use crate::format::lease::LeasePurpose;
 use crate::id::SessionId;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,23 +26,34 @@ pub(crate) struct Session {
     devices: Arc<DeviceList>,
     id: SessionId,
     state: Mutex<State>,
+    _writing: Option<Writing>,
 }
 
 #[derive(Debug)]
 struct State {
     lease: HeldLease,
     renew_at: Instant,
+    /// Whether a lease ran out before the next was received.
+    lapsed: bool,
     ended: bool,
 }
 
 impl Session {
-    /// Writes the first lease.
+    /// Writes the first lease. A session that writes content does without what is condemned from here on; the index
+    /// has to be brought up to date after this.
     pub(crate) fn begin(store: &Arc<Store>, devices: &Arc<DeviceList>, purpose: LeasePurpose) -> Result<Self> {
         let id = super::write::new_session()?;
         let now = clock();
         let lease = leases::begin(store.backend(), store.keys(), devices, id, purpose, DURATION, now)?;
-        let state = State { lease, renew_at: Instant::now() + RENEW_AFTER, ended: false };
-        Ok(Session { store: Arc::clone(store), devices: Arc::clone(devices), id, state: Mutex::new(state) })
+        let state = State { lease, renew_at: Instant::now() + RENEW_AFTER, lapsed: false, ended: false };
+        let (store, devices) = (Arc::clone(store), Arc::clone(devices));
+        let mut session = Session { store, devices, id, state: Mutex::new(state), _writing: None };
+        if purpose != LeasePurpose::Prune {
+            // Only now, when whoever prunes can see the lease.
+            let absent = Condemned::load(&session.store, &session.devices)?.absent()?;
+            session._writing = Some(session.store.index().begin_writing(absent)?);
+        }
+        Ok(session)
     }
 
     pub(crate) fn id(&self) -> SessionId {
@@ -56,9 +70,45 @@ impl Session {
         if Instant::now() < state.renew_at {
             return;
         }
-        let now = clock();
-        let renewed = state.lease.renew(self.store.backend(), self.store.keys(), &self.devices, DURATION, now);
+        let _ = self.renew_now(&mut state);
+    }
+
+    /// Renews the lease. Returns whether there ever was a time at which none held, by the storage's clock.
+    pub(crate) fn renew(&self) -> Result<bool> {
+        let mut state = self.state()?;
+        self.renew_now(&mut state)?;
+        Ok(state.lapsed)
+    }
+
+    /// Renews the lease when it is time to, and stops the work if there ever was a time at which none held: others
+    /// may have taken over.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict) then.
+    pub(crate) fn hold(&self, operation: &'static str) -> Result<()> {
+        let mut state = self.state()?;
+        if Instant::now() >= state.renew_at {
+            self.renew_now(&mut state)?;
+        }
+        if state.lapsed {
+            let detail = "the session was away for longer than its lease held: start again";
+            return Err(Error::new(ErrorKind::Conflict, operation).object(self.id).detail(detail));
+        }
+        Ok(())
+    }
+
+    fn renew_now(&self, state: &mut State) -> Result<()> {
+        let held_until = state.lease.expires();
+        let renewed = state.lease.renew(self.store.backend(), self.store.keys(), &self.devices, DURATION, clock());
         state.renew_at = Instant::now() + if renewed.is_ok() { RENEW_AFTER } else { RETRY_AFTER };
+        renewed?;
+        state.lapsed |= state.lease.received() >= held_until;
+        Ok(())
+    }
+
+    /// When storage received the newest lease, by the storage's clock.
+    pub(crate) fn received(&self) -> Result<Timestamp> {
+        Ok(self.state()?.lease.received())
     }
 
     /// Says that nobody needs to wait for this session any more. Where that cannot be written, the lease runs out by

@@ -210,7 +210,7 @@ impl BlobWriter {
                 None => Place::Open(*number, *position),
             }));
         }
-        let found = self.shared.store.index().blob_segment(id)?;
+        let found = self.shared.store.index().lasting_blob(id)?;
         Ok(found.map(|(segment, position)| Place::Stored(segment, position)))
     }
 

@@ -178,7 +178,7 @@ fn keys_are_rotated_and_everybody_who_stays_goes_on() {
     assert_eq!(removal[0]["revoked_device"], gone["device"]);
     assert_eq!(removal[0]["removed_keys"].as_array().unwrap().len(), 2);
     writer(&["backup", "source"]).expect(0);
-    writer(&["key", "rotate"]).expect(9);
+    writer(&["key", "rotate"]).expect(13);
     let id = keys.iter().find(|key| key["label"] == "writer" && key["method"] == "passphrase").unwrap();
     let removal = setup.run(["key", "remove", id["id"].as_str().unwrap(), "--keep-epoch", "--json"]).expect(0).json();
     assert!(removal[0]["rotation"].is_null() && removal[0]["revoked_device"].is_null(), "{removal:?}");

@@ -160,6 +160,11 @@ impl<'a> Refresh<'a> {
         Ok(any)
     }
 
+    /// Whether an object went away while its name was at hand: what it listed may be in one that was not there yet.
+    pub(super) fn missed_some(&self) -> bool {
+        !self.vanished.is_empty()
+    }
+
     /// What could not be read, with the reasons. What others supersede is not missed.
     pub(super) fn rejected(self) -> Rejected {
         let superseded = self.superseded;

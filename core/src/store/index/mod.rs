@@ -1,14 +1,16 @@
 //! The index: which blob is in which segment, and where segments lie. Loaded from index objects, which can be
 //! rebuilt from packs.
 
+mod condemned;
 mod disk;
 mod load;
 mod marks;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use condemned::Writing;
 pub(crate) use load::{Listed, list, load, write};
-pub(crate) use marks::SegmentMarks;
+pub(crate) use marks::{BlobMarks, SegmentMarks};
 
 use super::keys::Keys;
 use super::table::{SegmentPlace, SharedTable, Sources, Table, Target};
@@ -31,6 +33,7 @@ pub(crate) struct Index {
     /// Held by whoever changes the list.
     changing: Mutex<()>,
     disk: Option<Disk>,
+    condemned: condemned::Condemned,
 }
 
 /// A table with what it stands for.
@@ -55,6 +58,8 @@ impl Part {
 const MAX_MERGED: u64 = 16_000_000;
 /// The same while a backup waits.
 const MAX_MERGED_NOW: u64 = 1_000_000;
+/// How often index objects are listed anew because some went away while they were read.
+const MAX_LOOKS: usize = 5;
 
 impl Index {
     /// An index that keeps its tables in this folder, so that the memory it takes does not grow with the repository
@@ -148,12 +153,11 @@ impl Index {
         Ok(packs)
     }
 
-    /// Calls `visit` for every place of every segment.
-    #[cfg(test)]
-    pub(crate) fn for_each_segment(&self, visit: &mut dyn FnMut(SegmentPlace) -> Result<()>) -> Result<()> {
-        for part in self.parts()?.iter() {
+    /// Calls `visit` for every place of every segment, with the number of the table that lists it there: several may.
+    pub(crate) fn for_each_segment(&self, visit: &mut dyn FnMut(usize, SegmentPlace) -> Result<()>) -> Result<()> {
+        for (number, part) in self.parts()?.iter().enumerate() {
             for place in part.table.segments().map_err(|error| self.broken(part, error))? {
-                visit(place.map_err(|error| self.broken(part, error))?)?;
+                visit(number, place.map_err(|error| self.broken(part, error))?)?;
             }
         }
         Ok(())
@@ -189,6 +193,11 @@ impl Index {
     /// Room for a mark on every segment listed at this moment.
     pub(crate) fn segment_marks(&self) -> Result<SegmentMarks> {
         Ok(SegmentMarks::new(self.parts()?))
+    }
+
+    /// Room for a mark on every blob listed at this moment.
+    pub(crate) fn blob_marks(&self) -> Result<BlobMarks> {
+        Ok(BlobMarks::new(self.parts()?))
     }
 
     /// How many index objects are loaded.
@@ -269,6 +278,7 @@ impl Index {
         parts.retain(|part| refresh.keeps(part));
         // Tables from files are opened once; they stay even if reading the rest is broken off.
         self.set_parts(parts.clone())?;
+        let mut looks = 1;
         loop {
             refresh.superseded.extend(parts.iter().flat_map(|part| part.sources.superseded.iter().copied()));
             parts.retain(|part| refresh.keeps(part));
@@ -280,7 +290,11 @@ impl Index {
                 parts.push(self.make(sources, &|target| Table::build(packs, sources, target))?);
                 Ok(())
             })? {
-                break;
+                if !refresh.missed_some() || looks >= MAX_LOOKS {
+                    break;
+                }
+                looks += 1;
+                refresh = load::Refresh::new(backend, keys, ctx)?;
             }
         }
         let pause = || ctx.check("merge the index");

@@ -45,6 +45,8 @@ pub(crate) enum Purpose {
     Lease,
     /// Checkpoints of sessions.
     Checkpoint,
+    /// Lists of packs that are about to be removed.
+    Condemnation,
 }
 
 /// The keys of one epoch.
@@ -69,6 +71,8 @@ pub(crate) struct EpochKeys {
     pub(crate) lease: SecretKey,
     /// Seals checkpoints.
     pub(crate) checkpoint: SecretKey,
+    /// Seals condemnations.
+    pub(crate) condemnation: SecretKey,
 }
 
 impl EpochKeys {
@@ -85,6 +89,7 @@ impl EpochKeys {
             mark: index.derive("strongroom format 1 mark"),
             lease: index.derive("strongroom format 1 lease"),
             checkpoint: index.derive("strongroom format 1 checkpoint"),
+            condemnation: index.derive("strongroom format 1 condemnation"),
         }
     }
 
@@ -98,6 +103,7 @@ impl EpochKeys {
             Purpose::Mark => &self.mark,
             Purpose::Lease => &self.lease,
             Purpose::Checkpoint => &self.checkpoint,
+            Purpose::Condemnation => &self.condemnation,
         }
     }
 }

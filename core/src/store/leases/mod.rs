@@ -74,13 +74,11 @@ impl HeldLease {
     }
 
     /// When storage received the newest lease, by the storage's clock.
-    #[cfg(test)]
     pub(crate) fn received(&self) -> Timestamp {
         self.received
     }
 
     /// Until when it holds, by the storage's clock.
-    #[cfg(test)]
     pub(crate) fn expires(&self) -> Timestamp {
         expiry(self.received, self.duration)
     }

@@ -274,6 +274,15 @@ impl Table {
         Ok(Some(number))
     }
 
+    /// The number of the first record of a blob in the order of ids, which is the same as long as the table is.
+    pub(crate) fn number_of_blob(&self, id: &BlobId) -> Result<Option<u64>> {
+        let number = self.blobs.lower_bound(&self.image, id.as_bytes())?;
+        if number >= self.blobs.count || self.blobs.get(&self.image, number)?.first_chunk() != Some(id.as_bytes()) {
+            return Ok(None);
+        }
+        Ok(Some(number))
+    }
+
     pub(crate) fn has_segment(&self, id: &SegmentId) -> Result<bool> {
         Ok(self.segments.find(&self.image, id.as_bytes())?.is_some())
     }
