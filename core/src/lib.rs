@@ -49,7 +49,10 @@ pub use format::device::{DeviceKey, DeviceRequest};
 pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Owner, Run, Timestamp, Xattr};
 pub use format::snapshot::{SnapshotCounts, SnapshotOutcome};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
-pub use maintain::{PruneOptions, PruneReport, RebuildReport, RepositoryStats, SnapshotStats, UnreadablePack};
+pub use maintain::{
+    PruneOptions, PruneReport, RebuildReport, ReencryptOptions, ReencryptReport, RepositoryStats, SnapshotStats,
+    UnreadablePack,
+};
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};

@@ -23,6 +23,8 @@ pub enum Phase {
     Indexing,
     /// Writing the last objects.
     Finishing,
+    /// Moving stored content to newer keys.
+    Reencrypting,
 }
 
 impl Phase {
@@ -36,6 +38,7 @@ impl Phase {
             Phase::Checking => "checking",
             Phase::Indexing => "indexing",
             Phase::Finishing => "finishing",
+            Phase::Reencrypting => "reencrypting",
         }
     }
 }

@@ -159,7 +159,7 @@ fn opening(faults: &mut Faults, sample: &Sample, other: &Sample) {
         (Change::default().put(&name, &bytes), name)
     };
     let map = || MapWriter::new().put(0, 1).bytes(1, config.repository.as_bytes()).put(2, 9).list(3, []);
-    let (change, object) = list(map().put(4, 1));
+    let (change, object) = list(map().put(5, 1));
     faults.add(
         "a device list of the owner's that cannot be read",
         base,

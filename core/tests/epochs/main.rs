@@ -5,5 +5,6 @@ mod common;
 
 mod crash;
 mod holders;
+mod reencrypt;
 mod sequences;
 mod town;

@@ -62,6 +62,8 @@ proptest! {
                 Step::Remove(at) | Step::Revoke(at) if !members.is_empty() => {
                     let member = members.remove(at % members.len());
                     let (slot, device) = place(&town, &member);
+                    // It takes all the keys that it can get while it can.
+                    listed(&member.repo);
                     if matches!(step, Step::Remove(_)) {
                         let removal = town.owner.remove_key(&slot, &shut_out(), &ctx()).unwrap();
                         prop_assert_eq!(removal.revoked, device);

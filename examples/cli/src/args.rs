@@ -114,6 +114,7 @@ pub(crate) enum Command {
     Device(commands::device::DeviceArgs),
     //@     RebuildIndex(commands::rebuild_index::RebuildIndexArgs),
     RebuildIndex(commands::rebuild_index::RebuildIndexArgs),
+    Reencrypt(commands::reencrypt::ReencryptArgs),
     Quickstart(commands::quickstart::QuickstartArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

@@ -14,6 +14,7 @@ pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod quickstart;
 pub(crate) mod rebuild_index;
+pub(crate) mod reencrypt;
 pub(crate) mod restore;
 mod rotate;
 mod select;
