@@ -16,11 +16,16 @@ mod check;
 mod chunker;
 mod compress;
 mod context;
+mod copy;
 mod crypto;
 mod error;
 mod format;
 mod id;
+mod ingest;
 mod maintain;
+#[cfg(feature = "mistakes")]
+#[doc(hidden)]
+pub use store::mistakes::Mistake;
 mod path;
 mod problem;
 mod progress;
@@ -41,6 +46,7 @@ pub use cancel::CancelToken;
 pub use check::{CheckKind, CheckOptions, CheckProblem, CheckReport};
 pub use chunker::ChunkSizes;
 pub use context::{Budget, Context};
+pub use copy::{CopyDestination, CopyOptions, CopyReport, SnapshotCopy};
 pub use crypto::password::Cost;
 pub use crypto::recovery::RecoveryCode;
 pub use error::{Error, ErrorKind, Result, Retry};
@@ -49,6 +55,10 @@ pub use format::device::{DeviceKey, DeviceRequest};
 pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Owner, Run, Timestamp, Xattr};
 pub use format::snapshot::{SnapshotCounts, SnapshotOutcome};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
+pub use maintain::{
+    ForgetOptions, ForgetReport, GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision,
+    RetentionGroup, RetentionPolicy,
+};
 pub use maintain::{
     PruneOptions, PruneReport, RebuildReport, ReencryptOptions, ReencryptReport, RepositoryStats, SnapshotStats,
     UnreadablePack,

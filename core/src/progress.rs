@@ -19,6 +19,8 @@ pub enum Phase {
     Restoring,
     /// Reading and verifying stored objects.
     Checking,
+    /// Reading content from one repository and storing it in others.
+    Copying,
     /// Rebuilding or merging indexes.
     Indexing,
     /// Writing the last objects.
@@ -36,6 +38,7 @@ impl Phase {
             Phase::BackingUp => "backing_up",
             Phase::Restoring => "restoring",
             Phase::Checking => "checking",
+            Phase::Copying => "copying",
             Phase::Indexing => "indexing",
             Phase::Finishing => "finishing",
             Phase::Reencrypting => "reencrypting",

@@ -13,8 +13,8 @@ use std::io::Read;
 use std::path::PathBuf;
 use strongroom::{
     Backend, BackupOptions, CheckOptions, Context, Cost, DeviceKey, DeviceRequest, EntryPath, Error, ErrorKind, Folder,
-    LocalBackend, NewKey, OpenOptions, Pattern, Repository, RestoreOptions, Result, RevokeOptions, Role, Secret,
-    SlotMethod, SnapshotFilter, SnapshotId, Source, Timestamp,
+    ForgetOptions, LocalBackend, NewKey, OpenOptions, Pattern, PruneOptions, Repository, RestoreOptions, Result,
+    RetentionPolicy, RevokeOptions, Role, Secret, SlotMethod, SnapshotFilter, SnapshotId, Source, Timestamp,
 };
 
 fn pass(text: &str) -> Secret {
@@ -121,6 +121,9 @@ fn operations(scene: &Scene, repo: &Repository) -> BTreeMap<&'static str, Result
         ("restore", repo.restore(snapshot, &RestoreOptions::to(target.path()), &ctx).map(drop)),
         ("export", repo.export_tar(snapshot, &path(""), &mut std::io::sink(), &ctx).map(drop)),
         ("tag", repo.tag(snapshot, &["new"], &["new"]).map(drop)),
+        ("hold", repo.hold(snapshot, Timestamp::new(i64::MAX, 0)).map(drop)),
+        ("end a hold", repo.release(snapshot)),
+        ("forget", repo.forget(&ForgetOptions::by_policy(RetentionPolicy::new().keep_last(1000)), &ctx).map(drop)),
         ("check", repo.check(&structure, &ctx).map(|report| assert!(report.is_sound(), "{:?}", report.problems))),
         ("check content", repo.check(&structure.clone().verify_content(true), &ctx).map(drop)),
         ("list sessions", repo.sessions().map(drop)),
@@ -148,14 +151,14 @@ fn not_found_is_fine(error: Error) -> Result<()> {
 #[test]
 fn every_role_can_do_its_part_and_nothing_else() {
     let scene = Scene::new();
-    let reading =
-        ["look up an entry", "list", "find", "compare", "open a file", "restore", "export", "tag", "check content"];
+    let reading = ["look up an entry", "list", "find", "compare", "open a file", "restore", "export", "check content"];
+    let marking = ["tag", "hold", "end a hold"];
     let by_body = ["list snapshots by host", "list snapshots by tag"];
     let ruling = ["add a key", "add a recovery code", "remove a key", "add a device", "revoke a device"];
     let forbidden: [(&str, Vec<&str>); 4] = [
-        ("writer", [&reading[..], &by_body, &ruling].concat()),
-        ("maintainer", [&["back up"], &reading[..], &by_body, &ruling].concat()),
-        ("reader", ruling.to_vec()),
+        ("writer", [&["forget"], &reading[..], &marking, &by_body, &ruling].concat()),
+        ("maintainer", [&["back up"], &reading[..], &marking, &by_body, &ruling].concat()),
+        ("reader", [&["forget"], &ruling[..]].concat()),
         ("owner", Vec::new()),
     ];
     for (role, forbidden) in forbidden {
@@ -257,10 +260,15 @@ fn storage_sees_no_names_and_no_content() {
     let scene = Scene::new();
     scene.owner.tag(&scene.snapshot, &["another-tag-that-is-nobodys-business"], &[]).unwrap();
     back_up_with(&scene.open("writer"), Source::paths([scene.source()]), &described());
+    // And something that is to go.
+    let more = scene.scratch.path().join("more-of-secrets");
+    fs::create_dir(&more).unwrap();
+    fs::write(more.join("noise"), noise(3, 3_000_000)).unwrap();
+    let gone = back_up_with(&scene.owner, Source::paths([&more]), &described());
+    scene.owner.forget(&ForgetOptions::snapshots(gone.snapshot), &Context::new()).unwrap();
+    scene.owner.prune(&PruneOptions::new(), &Context::new()).unwrap();
     let names = scene.vault.all();
-    // Nothing has been pruned.
-    let used = Folder::ALL.into_iter().filter(|folder| *folder != Folder::Condemned);
-    assert!(used.into_iter().all(|folder| names.iter().any(|name| name.folder() == folder)), "{names:?}");
+    assert!(Folder::ALL.iter().all(|folder| names.iter().any(|name| name.folder() == *folder)), "{names:?}");
     for name in names {
         let bytes = scene.vault.bytes(&name);
         assert_says_nothing(&name.to_string(), &bytes);

@@ -1,9 +1,7 @@
 //! Backup: entries of a source in, a tree of them out.
 
 mod change;
-mod content;
 mod options;
-mod pending;
 mod previous;
 mod unsorted;
 
@@ -11,12 +9,12 @@ pub use change::ChangeDetection;
 pub use options::{BackupOptions, Parent};
 pub(crate) use previous::{Base, BaseTree};
 
-use crate::chunker::{ChunkSizes, Chunker};
 use crate::context::Context;
 use crate::error::{Result, invalid};
 use crate::format::entry::{Content, Entry, EntryKind, HardLink, Hole, Xattr};
 use crate::format::node::{Totals, fault, xattr_fault};
 use crate::id::BlobId;
+use crate::ingest::{ContentReader, Failure, PendingTree, Stored};
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
 use crate::report::ProblemLog;
@@ -24,9 +22,6 @@ use crate::source::{EntryHandle, EntrySource, SourceItem};
 use crate::store::local_tree::LocalTreeWriter;
 use crate::store::read::StoreReader;
 use crate::store::write::BlobWriter;
-use crate::tree::Boundaries;
-use content::{ContentReader, Failure, Stored};
-use pending::PendingTree;
 use previous::Previous;
 use std::collections::HashMap;
 use unsorted::Unsorted;
@@ -66,14 +61,8 @@ pub(crate) fn run(
     ctx: &Context,
 ) -> Result<BackedUp> {
     let store = reader.store();
-    let sizes = &store.config().sizes;
-    let chunker = Chunker::new(
-        store.keys().chunker_key()?.expose(),
-        ChunkSizes::new(sizes.chunk_min, sizes.chunk_avg, sizes.chunk_max),
-    );
-    let boundaries = Boundaries::new(store.keys().id_key()?, sizes.node);
     let mut backup = Backup {
-        content: ContentReader::new(chunker, sizes.inline),
+        content: ContentReader::of(store)?,
         previous: Previous::new(reader, start.bases, source.is_sorted()),
         changes,
         hard_links: HashMap::new(),
@@ -83,7 +72,7 @@ pub(crate) fn run(
         meter,
         ctx,
     };
-    let mut tree = PendingTree::new(boundaries, start.local);
+    let mut tree = PendingTree::of(store, start.local)?;
     let finished = if source.is_sorted() {
         backup.sorted(source, writer, &mut tree)?
     } else {

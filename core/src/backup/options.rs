@@ -83,7 +83,8 @@ impl BackupOptions {
         self
     }
 
-    /// Attaches a value of the app's own; names and values together at most 64 KiB.
+    /// Attaches a value of the app's own; names and values together at most 64 KiB. Names that begin with `strongroom.`
+    /// are reserved.
     #[must_use]
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
         self.metadata.insert(name.into(), value.into());

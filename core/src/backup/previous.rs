@@ -1,15 +1,13 @@
 //! The snapshot that an incremental backup builds on.
 
 use crate::error::{ErrorKind, Result};
-use crate::format::entry::{Content, Entry, Timestamp};
-use crate::id::{BlobId, SegmentId};
+use crate::format::entry::{Entry, Timestamp};
+use crate::id::BlobId;
+use crate::ingest::Presence;
 use crate::path::EntryPath;
-use crate::store::Store;
-use crate::store::commit;
 use crate::store::local_tree::LocalTree;
 use crate::store::read::StoreReader;
 use crate::tree::Cursor;
-use std::collections::HashSet;
 
 /// A tree to compare with, and when the backup that made it began.
 #[derive(Debug)]
@@ -53,14 +51,8 @@ pub(crate) struct Previous<'a> {
     /// The newest first.
     walks: Vec<(Walk<'a>, Timestamp)>,
     sorted: bool,
-    reader: &'a StoreReader,
-    store: &'a Store,
-    /// Segments known to be in the index.
-    present: HashSet<SegmentId>,
+    presence: Presence<'a>,
 }
-
-/// Above this many, the set of segments known to be present starts anew.
-const MAX_PRESENT: usize = 4096;
 
 impl<'a> Previous<'a> {
     /// `sorted` says that paths will be asked for in ascending order.
@@ -71,7 +63,7 @@ impl<'a> Previous<'a> {
             BaseTree::Local(tree) => sorted.then_some((Walk::Local(tree), base.began)),
         };
         let walks = bases.into_iter().filter_map(walk).collect();
-        Previous { walks, sorted, reader, store: reader.store(), present: HashSet::new() }
+        Previous { walks, sorted, presence: Presence::new(reader) }
     }
 
     /// The entry at `path`, and when the backup that holds it began. Damage to an earlier tree costs only speed:
@@ -98,34 +90,7 @@ impl<'a> Previous<'a> {
 
     /// Whether the repository still has what an entry of an earlier snapshot refers to.
     pub(crate) fn has_content(&mut self, entry: &Entry) -> Result<bool> {
-        match &entry.content {
-            Content::Empty | Content::Inline(_) => Ok(true),
-            Content::Runs(runs) => {
-                for run in runs {
-                    if !self.has_segment(&run.segment)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            }
-            // Other trees may share a list with a snapshot that is gone, and then not what it lists.
-            Content::List { id, .. } if self.store.index().is_condemning()? => commit::lasts(self.reader, id),
-            Content::List { id, .. } => Ok(self.store.index().blob_segment(id)?.is_some()),
-        }
-    }
-
-    fn has_segment(&mut self, id: &SegmentId) -> Result<bool> {
-        if self.present.contains(id) {
-            return Ok(true);
-        }
-        let present = self.store.index().has_lasting_segment(id)?;
-        if present {
-            if self.present.len() >= MAX_PRESENT {
-                self.present.clear();
-            }
-            self.present.insert(*id);
-        }
-        Ok(present)
+        self.presence.has_content(entry)
     }
 }
 

@@ -1,9 +1,8 @@
 //! Entries of sources that come in any order: kept until the end, then sorted.
 
-use super::content::Stored;
-use super::pending::resolve;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::entry::{Content, Entry};
+use crate::ingest::{Stored, resolve};
 use crate::path::EntryPath;
 use crate::problem::Problem;
 use crate::source::links::Links;

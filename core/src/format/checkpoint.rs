@@ -21,6 +21,8 @@ pub(crate) struct Checkpoint {
     /// The device's own clock; for people to look at only.
     pub(crate) time: Timestamp,
     pub(crate) counts: SnapshotCounts,
+    /// Of a copy: a keyed hash of which snapshot is copied, since only a copy of the same one may go on from here.
+    pub(crate) origin: Option<[u8; 16]>,
 }
 
 impl Envelope for Checkpoint {
@@ -42,6 +44,7 @@ impl Envelope for Checkpoint {
             .bytes(6, self.root.as_bytes())
             .time(7, self.time)
             .put(8, self.counts.to_value())
+            .optional(9, self.origin.map(|origin| origin.to_vec()))
     }
 
     fn take(map: &mut MapReader) -> Result<Self> {
@@ -53,6 +56,7 @@ impl Envelope for Checkpoint {
             root: BlobId::from_bytes(map.array(6)?),
             time: map.time(7)?,
             counts: SnapshotCounts::take(map.map(8)?)?,
+            origin: if map.has(9) { Some(map.array(9)?) } else { None },
         })
     }
 }
@@ -65,7 +69,7 @@ mod tests {
     use crate::format::snapshot::tests::counts;
     use proptest::prelude::*;
 
-    fn checkpoint(sequence: u32, counts: SnapshotCounts) -> Checkpoint {
+    fn checkpoint(sequence: u32, counts: SnapshotCounts, origin: Option<[u8; 16]>) -> Checkpoint {
         Checkpoint {
             session: SessionId::from_bytes([4; 16]),
             sequence,
@@ -74,18 +78,21 @@ mod tests {
             root: BlobId::from_bytes([7; 32]),
             time: Timestamp::new(1_700_000_000, 5),
             counts,
+            origin,
         }
     }
 
     #[test]
     fn damage_replay_and_forgery_are_refused() {
-        holds(&checkpoint(1, SnapshotCounts { entries: 3, ..SnapshotCounts::default() }));
+        let counts = SnapshotCounts { entries: 3, ..SnapshotCounts::default() };
+        holds(&checkpoint(1, counts, None));
+        holds(&checkpoint(1, counts, Some([9; 16])));
     }
 
     proptest! {
         #[test]
-        fn there_and_back(sequence: u32, counts in counts()) {
-            let checkpoint = checkpoint(sequence, counts);
+        fn there_and_back(sequence: u32, counts in counts(), origin: Option<[u8; 16]>) {
+            let checkpoint = checkpoint(sequence, counts, origin);
             let bytes = seal(&checkpoint, &REPOSITORY, EPOCH, &key(), Some(&signer())).unwrap();
             prop_assert_eq!(opened::<Checkpoint>(&bytes).unwrap(), checkpoint);
         }

@@ -1,17 +1,24 @@
-//! Looking after a repository: removing what is not needed, moving what is there to newer keys, rebuilding its index,
-//! and figures on what it holds.
+//! Looking after a repository: which snapshots to keep, removing what is not needed, moving what is there to newer
+//! keys, rebuilding its index, and figures on what it holds.
 
+mod forget;
 mod prune;
 mod rebuild;
 mod reencrypt;
+mod retention;
 mod stats;
 
+pub(crate) use forget::forget;
+pub use forget::{ForgetOptions, ForgetReport};
 pub(crate) use prune::prune;
 pub use prune::{PruneOptions, PruneReport};
 pub(crate) use rebuild::rebuild_index;
 pub use rebuild::{RebuildReport, UnreadablePack};
 pub(crate) use reencrypt::reencrypt;
 pub use reencrypt::{ReencryptOptions, ReencryptReport};
+pub use retention::{
+    GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision, RetentionGroup, RetentionPolicy,
+};
 pub(crate) use stats::stats;
 pub use stats::{RepositoryStats, SnapshotStats};
 

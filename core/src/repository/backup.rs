@@ -2,7 +2,6 @@
 
 use super::Repository;
 use crate::Timestamp;
-use crate::backend::{Folder, ObjectName};
 use crate::backup::{self, BackedUp, BackupOptions, Base, BaseTree, Parent};
 use crate::compress::LEVELS;
 use crate::context::Context;
@@ -22,7 +21,7 @@ use crate::store::filter::SnapshotFilter;
 use crate::store::local_tree::LocalTrees;
 use crate::store::read::StoreReader;
 use crate::store::session::Session;
-use crate::store::snapshots::{self, NewSnapshot, Snapshot, Snapshots};
+use crate::store::snapshots::{self, NewSnapshot, RESERVED_METADATA, Snapshot, Snapshots};
 use crate::store::write::BlobWriter;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,6 +112,9 @@ impl Repository {
         if !LEVELS.contains(&level) {
             return Err(invalid(operation, "the compression level is not between -7 and 19"));
         }
+        if options.metadata.keys().any(|name| name.starts_with(RESERVED_METADATA)) {
+            return Err(invalid(operation, "names of metadata that begin with \"strongroom.\" are reserved"));
+        }
         let meter = ctx.meter();
         meter.phase(Phase::Preparing);
         let keys = self.store.keys();
@@ -172,7 +174,7 @@ impl Repository {
             Parent::Snapshot(id) => Some(snapshots.load(&id)?),
             Parent::Newest => snapshots.latest(&SnapshotFilter::all().lineage(*lineage))?.0,
         };
-        let found = checkpoints::latest(backend, keys, devices, lineage, start.parent.as_ref())?;
+        let found = checkpoints::latest(backend, keys, devices, lineage, start.parent.as_ref(), None)?;
         // The newest may have had the shortest time, and reach less far than one before.
         let largest = found.largest.filter(|largest| {
             found.checkpoint.as_ref().is_some_and(|(newest, _)| newest.counts.entries < largest.counts.entries)
@@ -239,8 +241,15 @@ impl Repository {
             duration: Duration::ZERO,
         };
         if !done.finished {
-            let new =
-                NewCheckpoint { session: session.id(), sequence: 0, lineage, root: done.root, time: began, counts };
+            let new = NewCheckpoint {
+                session: session.id(),
+                sequence: 0,
+                lineage,
+                root: done.root,
+                time: began,
+                counts,
+                origin: None,
+            };
             checkpoints::write(backend, keys, devices, new)?;
             report.outcome = Outcome::Suspended;
             return Ok(report);
@@ -251,7 +260,6 @@ impl Repository {
         // Read again: what a device that was revoked meanwhile commits would not be accepted. Where a new epoch has
         // begun, the snapshot is already under that, if the key reaches it.
         let devices = &self.devices_list()?;
-        commit::confirm(session, reader, devices, &done.root)?;
         let outcome = match report.outcome {
             Outcome::Complete => SnapshotOutcome::Complete,
             _ => SnapshotOutcome::Partial,
@@ -266,13 +274,7 @@ impl Repository {
             outcome,
             body,
         };
-        let id = snapshots::write(backend, keys, devices, new)?;
-        if let Err(error) = commit::confirm_after(session, reader, devices, &done.root) {
-            // Where nothing can be deleted it stays, and `check` tells what it lacks.
-            let _ = backend.delete(&ObjectName::of(Folder::Snapshots, id));
-            return Err(error);
-        }
-        report.snapshot = Some(id);
+        report.snapshot = Some(commit::commit(session, reader, devices, new)?);
         Ok(report)
     }
 }

@@ -2,6 +2,8 @@
 
 mod backup;
 mod care;
+mod copy;
+mod forget;
 mod keys;
 mod listing;
 mod look;
@@ -107,6 +109,13 @@ impl Repository {
     #[must_use]
     pub fn created(&self) -> Timestamp {
         Timestamp::new(self.store.config().created, 0)
+    }
+
+    /// Makes it make a mistake, for tests that are to notice it.
+    #[cfg(feature = "mistakes")]
+    #[doc(hidden)]
+    pub fn make_mistake(&self, mistake: Option<crate::Mistake>) {
+        self.store.make(mistake);
     }
 
     /// What every operation begins with: the devices that may sign, of the repository that was opened.

@@ -3,14 +3,10 @@
 use super::failure::{Failure, Outcome};
 use super::job::Job;
 use super::sys;
-use crate::error::{Error, Result, corrupt};
 use crate::format::entry::{Entry, Hole, Run};
-use crate::format::segment::Segment;
-use crate::id::SegmentId;
-use crate::store::blobs::SegmentStore;
+use crate::tree::{Segments, bytes_of};
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
 /// Most bytes given to one system call, so that a cancellation is noticed in between.
 const PIECE: usize = 1024 * 1024;
@@ -18,42 +14,6 @@ const PIECE: usize = 1024 * 1024;
 const COMPARED: usize = 256 * 1024;
 /// What is rewritten when a byte of it differs: no file system stores less.
 const BLOCK: usize = 4096;
-
-/// Remembers the last segment, because neighbouring files most often are in the same one.
-pub(super) struct Segments<'a> {
-    store: &'a dyn SegmentStore,
-    last: Option<(SegmentId, Arc<Segment>)>,
-}
-
-impl<'a> Segments<'a> {
-    pub(super) fn new(store: &'a dyn SegmentStore) -> Self {
-        Segments { store, last: None }
-    }
-
-    pub(super) fn get(&mut self, id: &SegmentId) -> Result<Arc<Segment>> {
-        if let Some((last, segment)) = &self.last
-            && last == id
-        {
-            return Ok(Arc::clone(segment));
-        }
-        // The old one is let go first: two at a time would be twice the memory.
-        self.last = None;
-        let segment = self.store.segment(id).map_err(|error| error.or_object(id))?;
-        self.last = Some((*id, Arc::clone(&segment)));
-        Ok(segment)
-    }
-}
-
-/// The bytes of a run, which must be as many as its file counts on.
-pub(super) fn bytes_of<'s>(segment: &'s Segment, run: &Run) -> Result<&'s [u8]> {
-    let end = run.first.checked_add(run.count).ok_or_else(|| wrong(run))?;
-    let bytes = segment.run(run.first..end).map_err(|error| error.or_object(run.segment))?;
-    if bytes.len() as u64 == run.bytes { Ok(bytes) } else { Err(wrong(run)) }
-}
-
-fn wrong(run: &Run) -> Error {
-    corrupt("read a file's content", "its blobs are not as long as the file says").object(run.segment)
-}
 
 /// Where content belongs in a file: before, between and behind its holes.
 #[derive(Debug, Clone, Copy)]
@@ -100,11 +60,6 @@ impl<'a> Layout<'a> {
         self.offset = offset.saturating_add(taken);
         (offset, taken)
     }
-}
-
-/// Bytes of content of a file, its holes not counted.
-pub(super) fn data_length(entry: &Entry) -> u64 {
-    entry.holes.iter().fold(entry.size, |rest, hole| rest.saturating_sub(hole.length))
 }
 
 /// Writes content to files.

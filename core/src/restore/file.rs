@@ -85,7 +85,7 @@ fn fill(copier: &mut Copier<'_>, job: &Job<'_>, entry: &Entry, writing: &Writing
 
 pub(super) fn runs_of<'a>(job: &Job<'a>, entry: &Entry) -> Outcome<RunReader<'a>> {
     let store: &dyn NodeStore = job.store;
-    RunReader::new(store, &entry.content, super::content::data_length(entry), 0).map_err(Failure::content)
+    RunReader::new(store, &entry.content, crate::tree::data_length(entry), 0).map_err(Failure::content)
 }
 
 /// Opens the file an entry is written to, or finds that nothing needs to be written.

@@ -1,6 +1,5 @@
 //! Dry runs: what a restore would do.
 
-use super::content::data_length;
 use super::entry::count;
 use super::failure::{Failure, Outcome};
 use super::file;
@@ -9,6 +8,7 @@ use super::job::Job;
 use super::standing::{Standing, judge};
 use super::sys;
 use crate::format::entry::Entry;
+use crate::tree::data_length;
 use std::sync::Arc;
 
 /// What a restore would do about a folder: use the one that is there, or make it.

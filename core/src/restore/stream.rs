@@ -1,11 +1,10 @@
 //! One file as something to read from, at any place.
 
-use super::content::{Segments, bytes_of, data_length};
 use crate::error::{Error, ErrorKind, Result, corrupt, invalid};
 use crate::format::entry::{Content, Entry, EntryKind, Run};
 use crate::format::segment::Segment;
 use crate::store::blobs::{NodeStore, SegmentStore};
-use crate::tree::RunReader;
+use crate::tree::{RunReader, Segments, bytes_of, data_length};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};

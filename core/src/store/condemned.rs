@@ -114,6 +114,14 @@ impl Condemned {
         doomed.flat_map(|stored| &stored.condemnation.packs).copied().collect()
     }
 
+    /// Whether this session was taken for dead before storage received what it committed.
+    pub(crate) fn is_late(&self, session: &SessionId, received: Timestamp) -> bool {
+        self.stages
+            .values()
+            .filter_map(|stages| stages.get(&Stage::Fenced))
+            .any(|fence| fence.received <= received && fence.condemnation.sessions.binary_search(session).is_ok())
+    }
+
     /// Whether this session was taken for dead.
     pub(crate) fn fences(&self, session: &SessionId) -> bool {
         let named = |stored: &StoredStage| stored.condemnation.sessions.binary_search(session).is_ok();

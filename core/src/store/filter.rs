@@ -79,7 +79,7 @@ impl SnapshotFilter {
     }
 
     /// Whether a snapshot fits.
-    pub(super) fn accepts(&self, snapshot: &Snapshot) -> bool {
+    pub(crate) fn accepts(&self, snapshot: &Snapshot) -> bool {
         self.accepts_envelope(snapshot.time, &snapshot.lineage)
             && self.host.as_ref().is_none_or(|host| snapshot.host.as_ref() == Some(host))
             && self.paths.iter().all(|path| snapshot.paths.contains(path))

@@ -12,6 +12,8 @@ pub(crate) mod keys;
 pub(crate) mod leases;
 pub(crate) mod local_tree;
 pub(crate) mod marks;
+#[cfg(feature = "mistakes")]
+pub(crate) mod mistakes;
 pub(crate) mod packs;
 mod pins;
 pub(crate) mod read;
@@ -54,7 +56,21 @@ pub(crate) struct Store {
     index: Index,
     session_keys: Mutex<HashMap<SessionId, SecretKey>>,
     state_folder: Option<PathBuf>,
+    #[cfg(feature = "mistakes")]
+    mistake: Mutex<Option<mistakes::Mistake>>,
 }
+
+/// Whether a store was made to make a mistake. Never, but in tests.
+macro_rules! makes_mistake {
+    ($store:expr, $mistake:ident) => {{
+        #[cfg(feature = "mistakes")]
+        let makes = $store.makes($crate::store::mistakes::Mistake::$mistake);
+        #[cfg(not(feature = "mistakes"))]
+        let makes = false;
+        makes
+    }};
+}
+pub(crate) use makes_mistake;
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +86,31 @@ impl Store {
         let index =
             state_folder.as_ref().map_or_else(Index::default, |folder| Index::with_folder(folder.join("index")));
         let (slot, session_keys) = Default::default();
-        Store { backend, keys, slot, config, hasher, index, session_keys, state_folder }
+        Store {
+            backend,
+            keys,
+            slot,
+            config,
+            hasher,
+            index,
+            session_keys,
+            state_folder,
+            #[cfg(feature = "mistakes")]
+            mistake: Mutex::default(),
+        }
+    }
+
+    /// From now on it makes a mistake.
+    #[cfg(feature = "mistakes")]
+    pub(crate) fn make(&self, mistake: Option<mistakes::Mistake>) {
+        if let Ok(mut slot) = self.mistake.lock() {
+            *slot = mistake;
+        }
+    }
+
+    #[cfg(feature = "mistakes")]
+    pub(crate) fn makes(&self, mistake: mistakes::Mistake) -> bool {
+        self.mistake.lock().is_ok_and(|slot| *slot == Some(mistake))
     }
 
     /// Where local state of this repository is kept, if anywhere.

@@ -4,13 +4,14 @@ use super::condemned::Condemned;
 use super::devices::DeviceList;
 use super::index::Writing;
 use super::leases::{self, HeldLease};
-use super::{Store, clock};
+use super::{Store, clock, makes_mistake};
+use crate::backend::{Folder, ObjectName};
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::entry::Timestamp;
 use crate::format::lease::LeasePurpose;
-use crate::id::SessionId;
+use crate::id::{PackId, SessionId};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long a lease holds without being renewed. Long enough for a phone that sleeps between two packs.
 const DURATION: Duration = Duration::from_secs(60 * 60);
@@ -33,9 +34,19 @@ pub(crate) struct Session {
 struct State {
     lease: HeldLease,
     renew_at: Instant,
+    /// When it was last renewed by the clock on the wall, which goes on while the machine sleeps.
+    renewed: SystemTime,
     /// Whether a lease ran out before the next was received.
     lapsed: bool,
     ended: bool,
+}
+
+impl State {
+    fn is_due(&self) -> bool {
+        // A clock that went back says nothing, and so the time may have come.
+        let asleep = self.renewed.elapsed().map_or(true, |time| time >= RENEW_AFTER);
+        asleep || Instant::now() >= self.renew_at
+    }
 }
 
 impl Session {
@@ -45,12 +56,21 @@ impl Session {
         let id = super::write::new_session()?;
         let now = clock();
         let lease = leases::begin(store.backend(), store.keys(), devices, id, purpose, DURATION, now)?;
-        let state = State { lease, renew_at: Instant::now() + RENEW_AFTER, lapsed: false, ended: false };
+        let state = State {
+            lease,
+            renew_at: Instant::now() + RENEW_AFTER,
+            renewed: SystemTime::now(),
+            lapsed: false,
+            ended: false,
+        };
         let (store, devices) = (Arc::clone(store), Arc::clone(devices));
         let mut session = Session { store, devices, id, state: Mutex::new(state), _writing: None };
         if purpose != LeasePurpose::Prune {
             // Only now, when whoever prunes can see the lease.
-            let absent = Condemned::load(&session.store, &session.devices)?.absent()?;
+            let mut absent = Condemned::load(&session.store, &session.devices)?.absent()?;
+            if makes_mistake!(session.store, TakeCondemnedForPresent) {
+                absent.clear();
+            }
             session._writing = Some(session.store.index().begin_writing(absent)?);
         }
         Ok(session)
@@ -67,10 +87,9 @@ impl Session {
     /// Renews the lease when it is time to. To be called now and then; a failure is made up for by a later call.
     pub(crate) fn keep(&self) {
         let Ok(mut state) = self.state() else { return };
-        if Instant::now() < state.renew_at {
-            return;
+        if state.is_due() {
+            let _ = self.renew_now(&mut state);
         }
-        let _ = self.renew_now(&mut state);
     }
 
     /// Renews the lease. Returns whether there ever was a time at which none held, by the storage's clock.
@@ -87,12 +106,42 @@ impl Session {
     /// [`Conflict`](ErrorKind::Conflict) then.
     pub(crate) fn hold(&self, operation: &'static str) -> Result<()> {
         let mut state = self.state()?;
-        if Instant::now() >= state.renew_at {
+        if state.is_due() {
             self.renew_now(&mut state)?;
         }
-        if state.lapsed {
-            let detail = "the session was away for longer than its lease held: start again";
-            return Err(Error::new(ErrorKind::Conflict, operation).object(self.id).detail(detail));
+        if state.lapsed { Err(self.was_away(operation)) } else { Ok(()) }
+    }
+
+    fn was_away(&self, operation: &'static str) -> Error {
+        let detail = "the session was away for longer than its lease held: start again";
+        Error::new(ErrorKind::Conflict, operation).object(self.id).detail(detail)
+    }
+
+    /// Makes sure that packs which this session stored may still be listed in the index: that, while it was taken for
+    /// dead, they were not taken for leftovers.
+    ///
+    /// # Errors
+    /// [`Conflict`](ErrorKind::Conflict) when they were.
+    pub(crate) fn confirm_packs<'p>(&self, packs: impl Iterator<Item = &'p PackId>) -> Result<()> {
+        let operation = "list packs in the index";
+        let lapsed = {
+            let mut state = self.state()?;
+            if state.is_due() {
+                self.renew_now(&mut state)?;
+            }
+            state.lapsed
+        };
+        if !lapsed || makes_mistake!(self.store, CommitWithoutLookingAgain) {
+            return Ok(());
+        }
+        let going = Condemned::load(&self.store, &self.devices)?.absent()?;
+        for pack in packs {
+            let name = ObjectName::of(Folder::Packs, pack);
+            match self.store.backend().stat(&name) {
+                Ok(_) if !going.contains(pack) => {}
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => return Err(self.was_away(operation)),
+            }
         }
         Ok(())
     }
@@ -101,6 +150,7 @@ impl Session {
         let held_until = state.lease.expires();
         let renewed = state.lease.renew(self.store.backend(), self.store.keys(), &self.devices, DURATION, clock());
         state.renew_at = Instant::now() + if renewed.is_ok() { RENEW_AFTER } else { RETRY_AFTER };
+        state.renewed = SystemTime::now();
         renewed?;
         state.lapsed |= state.lease.received() >= held_until;
         Ok(())

@@ -70,6 +70,8 @@ struct State {
     failed: bool,
     sent_packs: u64,
     sent_bytes: u64,
+    /// The packs that were sent.
+    packs: Vec<PackId>,
     unpublished: Vec<IndexedPack>,
     /// About how long an index object of these is.
     unpublished_length: u64,
@@ -119,6 +121,11 @@ impl Uploader {
     pub(crate) fn sent(&self) -> Result<(u64, u64)> {
         let state = self.shared.lock()?;
         Ok((state.sent_packs, state.sent_bytes))
+    }
+
+    /// The packs stored so far.
+    pub(crate) fn sent_packs(&self) -> Result<Vec<PackId>> {
+        Ok(self.shared.lock()?.packs.clone())
     }
 
     /// The error that ended the sending, if one did.
@@ -232,6 +239,7 @@ impl Shared {
         let full = {
             let mut state = self.lock()?;
             state.sent_packs += 1;
+            state.packs.push(pack.id);
             state.sent_bytes += length;
             state.unpublished_length += listed;
             state.unpublished.push(IndexedPack { id: pack.id, length, contents: pack.contents });
@@ -252,6 +260,7 @@ impl Shared {
         if packs.is_empty() {
             return Ok(());
         }
+        self.session.confirm_packs(packs.iter().map(|pack| &pack.id))?;
         let object = IndexObject { supersedes: Vec::new(), packs };
         let id = super::index::write(self.store.backend(), self.store.keys(), &object)?;
         self.store.index().add(id, &object.packs)

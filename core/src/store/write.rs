@@ -299,6 +299,11 @@ impl BlobWriter {
     pub(crate) fn sent(&self) -> Result<(u64, u64)> {
         self.shared.uploader.sent()
     }
+
+    /// The packs stored so far.
+    pub(crate) fn sent_packs(&self) -> Result<Vec<PackId>> {
+        self.shared.uploader.sent_packs()
+    }
 }
 
 impl NodeSink for BlobWriter {

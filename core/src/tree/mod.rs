@@ -3,11 +3,13 @@
 //! two snapshots have equal ids and are stored, compared and merged once.
 
 mod build;
+mod bytes;
 mod diff;
 mod read;
 mod runs;
 
 pub(crate) use build::{Boundaries, TreeBuilder};
+pub(crate) use bytes::{Segments, bytes_of, data_length};
 pub(crate) use diff::{Change, diff, totals};
 pub(crate) use read::{Cursor, load_child, lookup};
 pub(crate) use runs::{RunReader, load_list, store_runs};

@@ -1244,10 +1244,15 @@ fn checkpoint(world: &World) -> Vec<Case> {
         root: BlobId::from_bytes([0xc2; 32]),
         time: Timestamp::new(-TIME, 1),
         counts: counts(),
+        origin: None,
     };
     let sound = made.signed(|| whole(id_of(WRITER)).put(start()), &signing(WRITER));
     let mut cases = Cases::default();
     cases.sound("a checkpoint", &sound);
+    let copy = Checkpoint { origin: Some([0xc3; 16]), ..whole(id_of(WRITER)) };
+    cases.sound("a checkpoint of a copy", &made.signed(|| copy.put(start()), &signing(WRITER)));
+    let short = made.signed(|| whole(id_of(WRITER)).put(start()).bytes(9, &[0xc3; 15]), &signing(WRITER));
+    cases.bad("an origin that is too short", Corrupt, short);
     envelope_faults(&mut cases, &made, &sound, &|map, device| whole(device).put(map));
     cases.list
 }

@@ -320,6 +320,7 @@ fn checkpoint(world: &World, bytes: &[u8]) -> Result<Value> {
         "root": checkpoint.root.to_string(),
         "time": show::time(checkpoint.time),
         "counts": show::counts(&checkpoint.counts),
+        "origin": checkpoint.origin.map(|origin| crate::id::hex(&origin)),
     }))
 }
 

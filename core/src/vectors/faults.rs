@@ -107,6 +107,7 @@ pub(super) fn make(folder: &Path) {
     listing(&mut faults, sample("minimal"), sample("incremental"), sample("keys"));
     reading(&mut faults, sample("minimal"));
     trees(&mut faults, sample("minimal"));
+    marking(&mut faults, sample("keys"));
     write(&folder.join("faults.json"), &faults.list.into());
 }
 
@@ -266,6 +267,26 @@ fn listing(faults: &mut Faults, minimal: &Sample, incremental: &Sample, shared: 
         Some(&object),
         Some(Untrusted),
     );
+}
+
+/// Marks by devices that are listed, and that count for nothing.
+fn marking(faults: &mut Faults, shared: &Sample) {
+    let (_, keys) = keys_of(shared);
+    let epoch = keys.current().unwrap();
+    let (snapshot, _) = only(&objects(&shared.backend), Folder::Snapshots);
+    let mut add = |fault: &str, holder: &str, sequence| {
+        let (_, theirs) = keys::open(&shared.backend, &Secret::passphrase(holder)).unwrap();
+        let (device, signer) = theirs.signer().unwrap();
+        let (snapshot, time) = (snapshot.id().unwrap(), Timestamp::new(super::TIME, 0));
+        let mut mark = Mark { snapshot, sequence, device, time, hold_until: Some(i64::MAX), sealed_body: Vec::new() };
+        let readers = epoch.data_public.as_ref().unwrap();
+        mark.seal_body(&MarkBody::default(), &keys.repository, readers).unwrap();
+        let bytes = sealed::seal(&mark, &keys.repository, epoch.epoch, &epoch.mark, Some(&signer)).unwrap();
+        let name = named(Folder::Marks, &bytes);
+        faults.add(fault, "keys", Change::default().put(&name, &bytes), "snapshots", Some(&name), Some(Untrusted));
+    };
+    add("a mark by a writer", "for the writer", 3);
+    add("a mark by a reader with a sequence of the owners'", "for the reader", 1 << 63);
 }
 
 fn reading(faults: &mut Faults, sample: &Sample) {

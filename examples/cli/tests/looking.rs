@@ -194,6 +194,8 @@ fn every_line_of_json_is_an_object_with_a_type() {
         &["tag", "latest", "--add", "x"],
         &["stats", "--snapshots"],
         &["rebuild-index"],
+        &["prune"],
+        &["prune", "--dry-run", "--min-live=90%", "--max-move", "1G"],
         &["key", "list"],
         &["key", "recovery-code"],
         &["device", "new", "device.key"],

@@ -402,6 +402,12 @@ class Devices:
             if known.role != MAINTAINER and device.role == MAINTAINER:
                 known.role = device.role
 
+    def role(self, device):
+        """What a device may do; None for one that is not listed."""
+        if device == self.owner_id:
+            return OWNER
+        return self.devices[device].role if device in self.devices else None
+
     def verify(self, device, context, message, signature, received):
         """`received` is when storage received the object, in Unix seconds."""
         if device == self.owner_id:

@@ -6,7 +6,7 @@ from collections import OrderedDict, namedtuple
 
 from . import crypto, pack, tree
 from .errors import FormatError, corrupt, untrusted
-from .keys import OWNER, Config, DeviceKey, DeviceList, Devices, Slot, list_name
+from .keys import OWNER, READER, Config, DeviceKey, DeviceList, Devices, Slot, list_name
 from .snapshots import Checkpoint, Lease, Mark, Snapshot
 
 FOLDERS = "keys devices packs index snapshots marks sessions".split()
@@ -14,9 +14,22 @@ FILE_NAME = re.compile(r"[a-z0-9-][a-z0-9.-]{0,127}")
 MAX_TRIES = 32
 MAX_SKIPPED = 1024
 KEPT_SEGMENTS = 16
+# Sequences of marks from here on are the owners' alone.
+OWNERS_FROM = 2**63
 
 Place = namedtuple("Place", "pack segment")
 Listed = namedtuple("Listed", "name file length received")
+
+
+def hold(marks):
+    """The hold of a snapshot by its marks, as (role, sequence, hold_until): that of the newest, and at least that of
+    the owners' newest."""
+
+    def newest(marks):
+        top = max((sequence for _, sequence, _ in marks), default=None)
+        return [until for _, sequence, until in marks if sequence == top and until is not None]
+
+    return max(newest(marks) + newest([mark for mark in marks if mark[0] == OWNER]), default=None)
 
 
 class Storage:
@@ -201,13 +214,17 @@ class Repository:
     def snapshots(self):
         """All sound snapshots, oldest first, with the tags and description that count. What is not sound ends up
         in `problems`."""
-        marks = {}
+        marks, holds = {}, {}
         for listed in self.storage.list("marks"):
             try:
                 mark = self._envelope(Mark, listed)
+                role = self.devices.role(mark.device)
+                if role not in (READER, OWNER) or (role == READER and mark.sequence >= OWNERS_FROM):
+                    raise untrusted("its device may not write it")
                 mark.rank = (mark.sequence, listed.file)
                 if mark.snapshot not in marks or marks[mark.snapshot][0].rank < mark.rank:
                     marks[mark.snapshot] = mark, listed
+                holds.setdefault(mark.snapshot, []).append((role, mark.sequence, mark.hold_until))
             except FormatError as error:
                 self.problems.append(error.named(listed.name))
         snapshots = []
@@ -226,7 +243,7 @@ class Repository:
             mark, listed = marks.get(snapshot.id, (None, None))
             if mark is None:
                 continue
-            snapshot.hold_until = mark.hold_until
+            snapshot.hold_until = hold(holds[snapshot.id])
             if snapshot.body is not None:
                 try:
                     body = mark.open_body()

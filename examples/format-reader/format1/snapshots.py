@@ -173,3 +173,4 @@ class Checkpoint(Envelope):
         self.root = fields.bytes(6, 32)
         self.time = fields.time(7)
         self.counts = counts(fields.map(8))
+        self.origin = fields.optional(fields.bytes, 9, 16)

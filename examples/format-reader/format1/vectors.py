@@ -332,6 +332,7 @@ def show_checkpoint(world, data, _):
         "root": checkpoint.root.hex(),
         "time": list(checkpoint.time),
         "counts": checkpoint.counts,
+        "origin": checkpoint.origin and checkpoint.origin.hex(),
     }
 
 

@@ -5,6 +5,7 @@
 const LAYERS: &[&[&str]] = &[
     &["repository", "bench_support"],
     &["backup", "restore", "check", "maintain", "copy"],
+    &["ingest"],
     &["source", "tree"],
     &["store"],
     &["backend"],

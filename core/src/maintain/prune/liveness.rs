@@ -48,6 +48,8 @@ impl Pack {
 pub(super) struct Liveness {
     pub(super) packs: BTreeMap<PackId, Pack>,
     marks: SegmentMarks,
+    /// Positions of the hopes that lack something.
+    pub(super) void: Vec<usize>,
 }
 
 /// The packs in storage.
@@ -64,7 +66,7 @@ pub(super) fn list_packs(store: &Store) -> Result<BTreeMap<PackId, Pack>> {
 
 impl Liveness {
     /// Goes through everything below `roots`, all of which has to be there, and below `hopes`, which may lack
-    /// something. `packs` are all there are.
+    /// something: [`void`](Liveness::void) says which do. `packs` are all there are.
     pub(super) fn find(
         reader: &StoreReader,
         roots: &[BlobId],
@@ -75,7 +77,7 @@ impl Liveness {
     ) -> Result<Self> {
         let store = reader.store();
         let index = store.index();
-        let mut liveness = Liveness { packs, marks: index.segment_marks()? };
+        let mut liveness = Liveness { packs, marks: index.segment_marks()?, void: Vec::new() };
         let mut from_nodes = NodeReferences(reader);
         let mut from_footers = FooterReferences::new(store, ctx);
         // A writer can lie in footers about what its trees refer to; whoever can read looks for themselves.
@@ -84,10 +86,14 @@ impl Liveness {
         for root in roots {
             walk.below(root, true)?;
         }
-        for root in hopes {
-            walk.below(root, false)?;
+        let mut void = Vec::new();
+        for (position, root) in hopes.iter().enumerate() {
+            if !walk.below(root, false)? {
+                void.push(position);
+            }
         }
         liveness.count(store, ctx)?;
+        liveness.void = void;
         Ok(liveness)
     }
 
@@ -107,7 +113,6 @@ impl Liveness {
         // Packs that several tables list are counted in the first.
         let mut counted: HashMap<PackId, usize> = HashMap::new();
         let mut sums: HashMap<PackId, (u64, u64)> = HashMap::new();
-        let mut missing = None;
         store.index().for_each_segment(&mut |table, place| {
             ctx.check("find out what is needed")?;
             if *counted.entry(place.pack).or_insert(table) != table {
@@ -118,23 +123,17 @@ impl Liveness {
             sum.0 = sum.0.saturating_add(length);
             if self.marks.is_marked(&place.header.id)? {
                 let places = store.index().segment(&place.header.id)?;
-                match self.best(&places) {
-                    None => missing = Some(place.header.id),
-                    Some(best) => {
-                        // What is condemned is never relied on by anything else that is: both would be removed by
-                        // two who each rely on the other.
-                        let lasts = self.pack(&best.pack).is_some_and(Pack::lasts);
-                        if !lasts || best.pack == place.pack {
-                            sum.1 = sum.1.saturating_add(length);
-                        }
+                if let Some(best) = self.best(&places) {
+                    // What is condemned is never relied on by anything else that is: both would be removed by two
+                    // who each rely on the other.
+                    let lasts = self.pack(&best.pack).is_some_and(Pack::lasts);
+                    if !lasts || best.pack == place.pack {
+                        sum.1 = sum.1.saturating_add(length);
                     }
                 }
             }
             Ok(())
         })?;
-        if let Some(segment) = missing {
-            return Err(lost(segment));
-        }
         for (id, (total, live)) in sums {
             if let Some(pack) = self.packs.get_mut(&id) {
                 (pack.total, pack.live, pack.indexed) = (total, live, true);
@@ -170,27 +169,37 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn below(&mut self, root: &BlobId, must_be_whole: bool) -> Result<()> {
+    /// Marks everything below a root. Whether all of it is there; an error if it is not and has to be.
+    fn below(&mut self, root: &BlobId, must_be_whole: bool) -> Result<bool> {
+        let mut whole = true;
         let mut waiting = vec![*root];
         while let Some(id) = waiting.pop() {
             self.ctx.check_or_suspended("find out what is needed")?;
             let found = self.blob(&id).and_then(|new| if new { self.references.of(&id).map(Some) } else { Ok(None) });
             let references = match found {
                 Ok(found) => found.unwrap_or_default(),
-                Err(error) if !must_be_whole && error.kind() != ErrorKind::Cancelled => continue,
+                Err(error) if !must_be_whole && error.kind() != ErrorKind::Cancelled => {
+                    whole = false;
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             for reference in references {
                 match reference {
                     Reference::Tree(id) => waiting.push(id),
-                    Reference::Data(id) if self.liveness.marks.mark(&id)?.is_none() && must_be_whole => {
-                        return Err(lost(id));
-                    }
-                    Reference::Data(_) => {}
+                    Reference::Data(id) if self.segment(&id)? => {}
+                    Reference::Data(id) if must_be_whole => return Err(lost(id)),
+                    Reference::Data(_) => whole = false,
                 }
             }
         }
-        Ok(())
+        Ok(whole)
+    }
+
+    /// Marks a segment of content. Whether it is there.
+    fn segment(&self, id: &SegmentId) -> Result<bool> {
+        let places = self.store.index().segment(id)?;
+        Ok(self.liveness.best(&places).is_some() && self.liveness.marks.mark(id)?.is_some())
     }
 
     /// Marks a tree blob, and the segment it is relied on to be in. Whether it is the first time.

@@ -13,7 +13,7 @@ mod remove;
 
 pub use options::{PruneOptions, PruneReport};
 
-use crate::backend::Folder;
+use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::entry::Timestamp;
@@ -172,14 +172,22 @@ impl Prune<'_> {
         Ok(World { condemned, leases, snapshots, leftovers, packs, now })
     }
 
-    fn liveness(&self, world: &World) -> Result<Liveness> {
+    fn liveness(&mut self, world: &World) -> Result<Liveness> {
         let (going, doomed) = (world.condemned.going(), world.condemned.doomed());
         let mut packs = world.packs.clone();
         for (id, pack) in &mut packs {
             (pack.condemned, pack.doomed) = (going.contains(id), doomed.contains(id));
         }
-        let roots: Vec<BlobId> = world.snapshots.iter().map(|snapshot| snapshot.root).collect();
-        Liveness::find(self.reader, &roots, &world.leftovers.roots, packs, self.meter, self.ctx)
+        // What a session committed after it was taken for dead may lack something, and is then not reported as done.
+        let (late, timely): (Vec<&Snapshot>, Vec<&Snapshot>) =
+            world.snapshots.iter().partition(|snapshot| world.condemned.is_late(&snapshot.session, snapshot.received));
+        let root = |snapshot: &&Snapshot| snapshot.root;
+        let roots: Vec<BlobId> = timely.iter().map(root).collect();
+        let hopes: Vec<BlobId> = late.iter().map(root).chain(world.leftovers.roots.iter().copied()).collect();
+        let live = Liveness::find(self.reader, &roots, &hopes, packs, self.meter, self.ctx)?;
+        let void = live.void.iter().filter_map(|position| late.get(*position));
+        self.report.void_snapshots = void.map(|snapshot| snapshot.id).collect();
+        Ok(live)
     }
 
     fn hold(&self) -> Result<()> {
@@ -216,7 +224,7 @@ fn may_hold(received: Timestamp, now: Timestamp) -> bool {
     now.seconds.saturating_sub(received.seconds) <= i64::from(MAX_DURATION)
 }
 
-fn unreadable(error: Error, name: crate::backend::ObjectName) -> Error {
+fn unreadable(error: Error, name: ObjectName) -> Error {
     let detail = error.detail_text().unwrap_or_default();
     let detail = format!("{detail}; nothing is removed while it cannot be read: see what `check` says of it");
     Error::new(error.kind(), OPERATION).object(name).detail(detail)

@@ -1,6 +1,6 @@
 //! What pruning is told, and what it tells.
 
-use crate::id::SessionId;
+use crate::id::{SessionId, SnapshotId};
 use crate::report::Outcome;
 use std::time::Duration;
 
@@ -95,6 +95,9 @@ pub struct PruneReport {
     pub removed_index_objects: u64,
     /// Packs that were to be emptied and were left alone, because their bytes are not what their names say.
     pub damaged_packs: u64,
+    /// Snapshots that were committed too late, by sessions that had been taken for dead, and that lack something: their
+    /// backups were reported as failed, and they are best forgotten.
+    pub void_snapshots: Vec<SnapshotId>,
     /// How long it took.
     pub duration: Duration,
 }

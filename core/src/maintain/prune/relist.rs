@@ -3,7 +3,7 @@
 use crate::backend::Folder;
 use crate::backend::ObjectName;
 use crate::context::Context;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::index::IndexObject;
 use crate::format::pack::IndexedPack;
 use crate::id::{IndexId, PackId};
@@ -50,7 +50,7 @@ pub(super) fn without(store: &Arc<Store>, gone: &BTreeSet<PackId>, session: &Ses
     for id in &replaced {
         let Some(summary) = objects.get(id) else { continue };
         ctx.check(operation)?;
-        for pack in load(store, id, summary.length)?.packs {
+        for pack in load_again(store, id, summary.length)?.packs {
             if gone.contains(&pack.id) || !relisted.insert(pack.id) {
                 continue;
             }
@@ -112,4 +112,15 @@ impl Summary {
 
 fn load(store: &Store, id: &IndexId, length: u64) -> Result<IndexObject> {
     index::load(store.backend(), store.keys(), &ObjectName::of(Folder::Index, id), length)
+}
+
+/// The same, of an object that was there a moment ago.
+fn load_again(store: &Store, id: &IndexId, length: u64) -> Result<IndexObject> {
+    load(store, id, length).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            let detail = "somebody else is pruning and has replaced it: start again";
+            Error::new(ErrorKind::Conflict, "take packs out of the index").object(id).detail(detail)
+        }
+        _ => error,
+    })
 }

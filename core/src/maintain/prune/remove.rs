@@ -10,6 +10,7 @@ use crate::format::lease::{LeaseState, MAX_DURATION};
 use crate::id::{PackId, SessionId};
 use crate::store::condemned::{self, CondemnationId, Condemned, StoredStage};
 use crate::store::leases::LeaseListing;
+use crate::store::makes_mistake;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a condemnation is.
@@ -79,6 +80,9 @@ impl Prune<'_> {
     }
 
     fn ripeness(&self, stages: &BTreeMap<Stage, StoredStage>, leases: &LeaseListing, now: Timestamp) -> Ripeness {
+        if makes_mistake!(self.store, RemoveWithoutWaiting) {
+            return Ripeness::Ripe(BTreeSet::new());
+        }
         let Some(armed) = stages.get(&Stage::Armed) else { return Ripeness::Waits(BTreeSet::new()) };
         let settling = i64::try_from(self.store.backend().settling().as_secs()).unwrap_or(i64::MAX);
         let later = |time: Timestamp| Timestamp::new(time.seconds.saturating_add(settling), time.nanos);
@@ -141,7 +145,8 @@ impl Prune<'_> {
             .flatten()
             .collect();
         self.report.waiting_for = waiting.into_iter().collect();
-        let not_needed = |id: &PackId| live.packs.get(id).is_none_or(|pack| pack.live == 0);
+        let careless = makes_mistake!(self.store, RemoveWithoutLookingAgain);
+        let not_needed = |id: &PackId| careless || live.packs.get(id).is_none_or(|pack| pack.live == 0);
         let mut doomed = world.condemned.doomed();
         let ripe: Vec<_> = self.ripe(world).collect();
         let mut reprieved = 0;
@@ -165,13 +170,14 @@ impl Prune<'_> {
             }
         }
         self.report.reprieved_packs += reprieved as u64;
-        let present: BTreeSet<PackId> = doomed.into_iter().filter(|id| world.packs.contains_key(id)).collect();
+        let present: BTreeSet<PackId> = doomed.iter().copied().filter(|id| world.packs.contains_key(id)).collect();
         for pack in present.iter().filter_map(|id| world.packs.get(id)) {
             self.report.removed_packs += 1;
             self.report.removed_bytes += pack.length;
         }
         let Some(session) = self.session.as_ref().filter(|_| !self.options.dry_run) else { return Ok(()) };
-        self.report.removed_index_objects += relist::without(self.store, &present, session, self.ctx)?;
+        // All that ever went, also what is gone from storage: somebody who was away may have listed it since.
+        self.report.removed_index_objects += relist::without(self.store, &doomed, session, self.ctx)?;
         for id in &present {
             self.hold()?;
             self.store.backend().delete(&ObjectName::of(Folder::Packs, id))?;

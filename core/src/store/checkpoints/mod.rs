@@ -26,6 +26,8 @@ pub(crate) struct NewCheckpoint {
     /// The caller's clock.
     pub(crate) time: Timestamp,
     pub(crate) counts: SnapshotCounts,
+    /// Which snapshot is copied, if it is a copy that goes on from here.
+    pub(crate) origin: Option<[u8; 16]>,
 }
 
 /// What [`latest`] found.
@@ -50,8 +52,8 @@ const MAX_OWN: usize = 64;
 pub(crate) fn write(backend: &dyn Backend, keys: &Keys, devices: &DeviceList, new: NewCheckpoint) -> Result<()> {
     let operation = Checkpoint::WRITE;
     let (device, signer) = sealed::signer(keys, devices, operation)?;
-    let NewCheckpoint { session, sequence, lineage, root, time, counts } = new;
-    let checkpoint = Checkpoint { session, sequence, device, lineage, root, time, counts };
+    let NewCheckpoint { session, sequence, lineage, root, time, counts, origin } = new;
+    let checkpoint = Checkpoint { session, sequence, device, lineage, root, time, counts, origin };
     let bytes = sealed::seal(keys, &checkpoint, Some(&signer))?;
     sessions::put(backend, Role::Checkpoint, &session, sequence, &bytes, operation)?;
     Ok(())
@@ -59,7 +61,7 @@ pub(crate) fn write(backend: &dyn Backend, keys: &Keys, devices: &DeviceList, ne
 
 /// The newest checkpoint of a lineage, by the storage's clock, that `snapshot`, the newest of the lineage, has not
 /// overtaken: storage received it before the snapshot, or the snapshot is what its session came to. With it comes the
-/// one that reaches furthest.
+/// one that reaches furthest. With an `origin`, only those of copies of it count.
 ///
 /// # Errors
 /// Those of the storage. What is wrong with one object ends in [`rejected`](LatestCheckpoint::rejected).
@@ -69,6 +71,7 @@ pub(crate) fn latest(
     devices: &DeviceList,
     lineage: &LineageId,
     snapshot: Option<&Snapshot>,
+    origin: Option<&[u8; 16]>,
 ) -> Result<LatestCheckpoint> {
     let (mut found, _) = sessions::list(backend, Role::Checkpoint)?;
     found.retain(|object| {
@@ -89,6 +92,9 @@ pub(crate) fn latest(
         });
         match checked {
             Ok(checkpoint) if checkpoint.lineage == *lineage => {
+                if origin.is_some() && checkpoint.origin.as_ref() != origin {
+                    continue;
+                }
                 let entries = checkpoint.counts.entries;
                 if latest.largest.as_ref().is_none_or(|largest| largest.counts.entries < entries) {
                     latest.largest = Some(checkpoint.clone());

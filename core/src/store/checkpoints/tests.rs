@@ -12,12 +12,13 @@ fn checkpoint(session: u8, sequence: u32, lineage: u8) -> NewCheckpoint {
         root: BlobId::from_bytes([session; 32]),
         time: Timestamp::new(i64::from(sequence), 0),
         counts: SnapshotCounts { files: 3, ..SnapshotCounts::default() },
+        origin: None,
     }
 }
 
 fn found(world: &World, lineage: u8, snapshot: Option<&Snapshot>) -> LatestCheckpoint {
     let lineage = LineageId::from_bytes([lineage; 16]);
-    latest(&world.backend, &world.writer, &world.devices, &lineage, snapshot).unwrap()
+    latest(&world.backend, &world.writer, &world.devices, &lineage, snapshot, None).unwrap()
 }
 
 fn sequence(found: &LatestCheckpoint) -> Option<(u8, u32)> {
@@ -70,7 +71,7 @@ fn what_cannot_be_trusted_is_passed_over() {
 
     let plant = |keys: &Keys, device, name_sequence: u32, sequence| {
         let NewCheckpoint { session, lineage, root, time, counts, .. } = checkpoint(1, sequence, 1);
-        let forged = Checkpoint { session, sequence, device, lineage, root, time, counts };
+        let forged = Checkpoint { session, sequence, device, lineage, root, time, counts, origin: None };
         let bytes = sealed::seal(keys, &forged, Some(&keys.signer().unwrap().1)).unwrap();
         let name = ObjectName::new(Folder::Sessions, format!("{session}.{name_sequence:08x}")).unwrap();
         world.backend.put(&name, &[&bytes]).unwrap();
@@ -85,4 +86,22 @@ fn what_cannot_be_trusted_is_passed_over() {
     let kinds: Vec<ErrorKind> = latest.rejected.iter().map(|(_, error)| error.kind()).collect();
     let untrusted = ErrorKind::Untrusted;
     assert_eq!(kinds, [untrusted, untrusted, untrusted, ErrorKind::Corrupt]);
+}
+
+#[test]
+fn a_copy_finds_only_checkpoints_of_the_same_origin() {
+    let world = World::new();
+    let lineage = LineageId::from_bytes([1; 16]);
+    for (session, origin) in [(1, None), (2, Some([7; 16])), (3, Some([8; 16]))] {
+        let new = NewCheckpoint { origin, ..checkpoint(session, 0, 1) };
+        write(&world.backend, &world.writer, &world.devices, new).unwrap();
+    }
+    let find = |origin: Option<&[u8; 16]>| {
+        let found = latest(&world.backend, &world.writer, &world.devices, &lineage, None, origin).unwrap();
+        let largest = found.largest.as_ref().map(|largest| largest.session.as_bytes()[0]);
+        (sequence(&found).map(|(session, _)| session), largest)
+    };
+    assert_eq!(find(Some(&[7; 16])), (Some(2), Some(2)));
+    assert_eq!(find(Some(&[9; 16])), (None, None));
+    assert_eq!(find(None).0, Some(3));
 }

@@ -229,6 +229,14 @@ impl DeviceList {
         self.devices.get(device)
     }
 
+    /// What a device may do; the owner's own key is always an owner. None for who is not listed.
+    pub(crate) fn role(&self, device: &DeviceId) -> Option<Role> {
+        if *device == self.owner_id {
+            return Some(Role::Owner);
+        }
+        self.devices.get(device).map(|listed| listed.role)
+    }
+
     /// When a device was revoked, in unix seconds.
     pub(crate) fn revoked(&self, device: &DeviceId) -> Option<i64> {
         self.devices.get(device).and_then(|device| device.revoked)

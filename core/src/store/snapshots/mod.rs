@@ -96,6 +96,9 @@ pub(crate) struct NewSnapshot {
     pub(crate) body: SnapshotBody,
 }
 
+/// Names of app metadata that begin like this are the engine's own.
+pub(crate) const RESERVED_METADATA: &str = "strongroom.";
+
 const FIND: &str = "find the snapshot";
 const LIST: &str = "list snapshots";
 
@@ -170,6 +173,25 @@ impl<'a> Snapshots<'a> {
         &self.marks
     }
 
+    /// The marks that cannot be read or trusted, for a report. To be taken once.
+    pub(crate) fn take_rejected_marks(&mut self) -> Rejected {
+        std::mem::take(&mut self.marks.rejected)
+    }
+
+    /// Calls `found` for every snapshot by its name alone, whether it can be read or not.
+    pub(crate) fn for_each_id(&self, found: &mut dyn FnMut(SnapshotId) -> Result<()>) -> Result<()> {
+        self.backend.list(Folder::Snapshots, &mut |info| info.name.id().map_or(Ok(()), &mut *found))
+    }
+
+    /// Whether there is an object of that name.
+    pub(crate) fn exists(&self, id: &SnapshotId) -> Result<bool> {
+        match self.backend.stat(&object_name(id)) {
+            Ok(_) => Ok(true),
+            Err(error) if is_gone(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// One snapshot. A mark on it that cannot be read changes nothing but the hold.
     ///
     /// # Errors
@@ -229,7 +251,7 @@ impl<'a> Snapshots<'a> {
 
     /// All snapshots that `filter` accepts, oldest first, in memory. Rejected marks are listed too.
     pub(crate) fn list(mut self, filter: &SnapshotFilter) -> Result<SnapshotListing> {
-        let (mut snapshots, mut rejected) = (Vec::new(), std::mem::take(&mut self.marks.rejected));
+        let (mut snapshots, mut rejected) = (Vec::new(), self.take_rejected_marks());
         self.for_each(
             filter,
             &mut |snapshot| {

@@ -52,11 +52,11 @@ impl World {
         }
     }
 
-    fn snapshots<'a>(&'a self, keys: &'a Keys) -> Snapshots<'a> {
+    pub(crate) fn snapshots<'a>(&'a self, keys: &'a Keys) -> Snapshots<'a> {
         Snapshots::open(&self.backend, keys, &self.devices).unwrap()
     }
 
-    fn list(&self, keys: &Keys) -> SnapshotListing {
+    pub(crate) fn list(&self, keys: &Keys) -> SnapshotListing {
         self.snapshots(keys).list(&SnapshotFilter::all()).unwrap()
     }
 
@@ -64,13 +64,13 @@ impl World {
         write(&self.backend, keys, &self.devices, new).unwrap()
     }
 
-    fn mark(&self, keys: &Keys, snapshot: SnapshotId, new: NewMark) {
+    pub(crate) fn mark(&self, keys: &Keys, snapshot: SnapshotId, new: NewMark) {
         let marks = Marks::load(&self.backend, keys, &self.devices).unwrap();
         marks::write(&self.backend, keys, &self.devices, &marks, snapshot, new, Timestamp::default()).unwrap();
     }
 
     /// Stores an object under the hash of its bytes, whatever it is.
-    fn plant(&self, folder: Folder, bytes: &[u8]) -> ObjectName {
+    pub(crate) fn plant(&self, folder: Folder, bytes: &[u8]) -> ObjectName {
         let name = ObjectName::of(folder, crate::id::hex(&hash::name(bytes)));
         self.backend.put(&name, &[bytes]).unwrap();
         name
@@ -281,7 +281,7 @@ fn the_highest_valid_mark_counts() {
     let world = World::new();
     let (id, other) = (world.write(&world.writer, new(1)), world.write(&world.writer, new(2)));
     let mark = |tag: &str, hold_until| NewMark { tags: vec![tag.into()], description: None, hold_until };
-    world.mark(&world.writer, id, mark("first", Some(50)));
+    world.mark(&world.owner, id, mark("first", Some(50)));
     world.mark(&world.reader, id, mark("second", None));
     world.mark(&world.reader, id, mark("third", Some(100)));
     // A stranger's, for a higher sequence, and rubbish.
@@ -329,14 +329,14 @@ fn of_marks_with_one_sequence_the_highest_id_counts() {
 fn a_mark_with_a_bad_body_changes_the_hold_alone() {
     let world = World::new();
     let id = world.write(&world.writer, new(1));
-    let (device, key) = world.writer.signer().unwrap();
+    let (device, key) = world.reader.signer().unwrap();
     let time = Timestamp::default();
     let mut mark = Mark { snapshot: id, sequence: 1, device, time, hold_until: Some(8), sealed_body: Vec::new() };
-    let readers = world.writer.current().unwrap().data_public.as_ref().unwrap();
-    mark.seal_body(&MarkBody::default(), &world.writer.repository, readers).unwrap();
+    let readers = world.reader.current().unwrap().data_public.as_ref().unwrap();
+    mark.seal_body(&MarkBody::default(), &world.reader.repository, readers).unwrap();
     // Sealed for another sequence.
     mark.sequence = 2;
-    let name = world.plant(Folder::Marks, &sealed::seal(&world.writer, &mark, Some(&key)).unwrap());
+    let name = world.plant(Folder::Marks, &sealed::seal(&world.reader, &mark, Some(&key)).unwrap());
     let listing = world.list(&world.reader);
     assert_eq!(listing.snapshots[0].tags, ["a", "daily"]);
     assert_eq!(listing.snapshots[0].hold_until, Some(Timestamp::new(8, 0)));

@@ -6,7 +6,7 @@ use crate::exit::{Exit, Result};
 use crate::output::json;
 use crate::output::table::{Align, Table};
 use crate::output::text::printable;
-use crate::output::units::{count, counted, local, rfc3339, size};
+use crate::output::units::{count, counted, local, now, rfc3339, size};
 use clap::Args;
 use serde_json::{Value, json};
 use strongroom::{Snapshot, SnapshotOutcome};
@@ -56,6 +56,9 @@ fn table(snapshots: &[Snapshot]) -> Table {
         }
         if snapshot.outcome == SnapshotOutcome::Partial {
             paths.push(format!("[partial: {}]", counted(snapshot.counts.problems, "problem", "problems")));
+        }
+        if let Some(until) = snapshot.hold_until.filter(|until| *until > now()) {
+            paths.push(format!("[held until {}]", local(until)));
         }
         if !snapshot.body_readable {
             paths.push("[sealed: a reader's key is needed]".to_owned());

@@ -173,6 +173,38 @@ pub(crate) fn parse_span(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// Reads an age of snapshots: `12h`, `30d`, `8w`, `6mo`, `1y`, `1y6mo`. A month counts 31 days and a year 366, so that
+/// nothing is taken for older than it is. Minutes are `min`: elsewhere `m` stands for months with ages, and a mistake
+/// would remove half a year of snapshots.
+pub(crate) fn parse_age(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not an age; write for example 12h, 30d, 8w, 6mo or 1y6mo");
+    let (mut seconds, mut rest) = (0u64, text.trim());
+    if rest.is_empty() {
+        return Err(wrong());
+    }
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+        let (number, behind) = rest.split_at(end);
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let end = behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(end);
+        let factor = match unit.trim() {
+            "s" => 1,
+            "min" => 60,
+            "h" => 3600,
+            "d" => 86400,
+            "w" => 7 * 86400,
+            "mo" => 31 * 86400,
+            "y" => 366 * 86400,
+            "m" => return Err("`m` could be minutes or months; write min or mo".to_owned()),
+            _ => return Err(wrong()),
+        };
+        seconds = number.checked_mul(factor).and_then(|part| seconds.checked_add(part)).ok_or_else(wrong)?;
+        rest = behind;
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
 /// Reads a point in time: RFC 3339, a date with or without a time of day in this place's time zone, or a span
 /// before now such as `7d`.
 pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
@@ -239,6 +271,19 @@ mod tests {
         assert_eq!(parse_span("2d"), Ok(Duration::from_secs(172_800)));
         for wrong in ["", "h", "1h30", "1y", "30 1h", "-5s"] {
             assert!(parse_span(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn ages_have_months_and_years_and_say_which_minutes_they_mean() {
+        let days = |days: u64| Ok(Duration::from_secs(days * 86400));
+        assert_eq!(parse_age("30d"), days(30));
+        assert_eq!(parse_age("2w"), days(14));
+        assert_eq!(parse_age("1y6mo"), days(366 + 186));
+        assert_eq!(parse_age("90min"), Ok(Duration::from_secs(5400)));
+        assert!(parse_age("6m").unwrap_err().contains("months"));
+        for wrong in ["", "30", "d", "1h30", "-5d", "5q", "99999999999999999999y", "999999999999999999y"] {
+            assert!(parse_age(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Storing the content of files.
 
-use crate::chunker::Chunker;
+use crate::chunker::{ChunkSizes, Chunker};
 use crate::context::Context;
 use crate::error::Result;
 use crate::format::entry::{Content, Entry, Run};
@@ -8,6 +8,7 @@ use crate::id::SegmentId;
 use crate::problem::Problem;
 use crate::progress::Meter;
 use crate::source::EntryHandle;
+use crate::store::Store;
 use crate::store::write::{BlobWriter, Place};
 use std::io;
 use std::ops::Range;
@@ -93,7 +94,15 @@ impl From<crate::Error> for Failure {
 }
 
 impl ContentReader {
-    pub(crate) fn new(chunker: Chunker, inline_limit: u32) -> Self {
+    /// Cuts as the config of a repository says.
+    pub(crate) fn of(store: &Store) -> Result<Self> {
+        let sizes = &store.config().sizes;
+        let bounds = ChunkSizes::new(sizes.chunk_min, sizes.chunk_avg, sizes.chunk_max);
+        let chunker = Chunker::new(store.keys().chunker_key()?.expose(), bounds);
+        Ok(ContentReader::new(chunker, sizes.inline))
+    }
+
+    fn new(chunker: Chunker, inline_limit: u32) -> Self {
         // Room for several chunks, so that what is left after the last cut is moved rarely.
         let length = (chunker.max() * 4).max(1 << 20);
         let inline_limit = usize::try_from(inline_limit).unwrap_or(usize::MAX);

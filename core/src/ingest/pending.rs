@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::format::entry::Entry;
 use crate::format::node::Totals;
 use crate::id::BlobId;
+use crate::store::Store;
 use crate::store::local_tree::{KeepLeaves, LocalTreeWriter};
 use crate::store::write::BlobWriter;
 use crate::tree::{Boundaries, TreeBuilder, store_runs};
@@ -22,9 +23,10 @@ pub(crate) struct PendingTree {
 }
 
 impl PendingTree {
-    /// The leaves are kept in `local` too, if there is one.
-    pub(crate) fn new(boundaries: Boundaries, local: Option<LocalTreeWriter>) -> Self {
-        PendingTree { builder: TreeBuilder::new(boundaries), waiting: VecDeque::new(), local }
+    /// A tree with the boundaries of a repository. The leaves are kept in `local` too, if there is one.
+    pub(crate) fn of(store: &Store, local: Option<LocalTreeWriter>) -> Result<Self> {
+        let boundaries = Boundaries::new(store.keys().id_key()?, store.config().sizes.node);
+        Ok(PendingTree { builder: TreeBuilder::new(boundaries), waiting: VecDeque::new(), local })
     }
 
     /// Adds the next entry in ascending order.

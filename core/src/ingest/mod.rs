@@ -1,0 +1,10 @@
+//! On the way in, whatever it is that yields entries: content cut into blobs, and entries that wait for the segments
+//! their content is in.
+
+mod content;
+mod pending;
+mod presence;
+
+pub(crate) use content::{ContentReader, Failure, Stored};
+pub(crate) use pending::{PendingTree, resolve};
+pub(crate) use presence::Presence;

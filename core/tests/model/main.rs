@@ -1,0 +1,91 @@
+//! Several writers, readers and pruners at once, interleaved call by call, with stalls, clocks that jump, leases that
+//! run out, and crashes. Whatever happens, a snapshot that was reported as made restores, byte for byte.
+//!
+//! The real engine runs; only the storage is a model. Each actor is a thread of its own, and every call it makes waits
+//! until the scheduler, driven by a seed, lets it through. The same seed makes the same choices.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod actors;
+mod sea;
+
+use actors::{Case, run};
+use proptest::test_runner::TestRunner;
+use strongroom::Mistake;
+
+/// Seeds that once found something, or might: a proof against its coming back.
+const KEPT: &[u64] = &[0, 1, 2, 3, 5, 8, 13];
+
+fn seeds(count: u64) -> impl Iterator<Item = u64> {
+    let chosen = std::env::var("STRONGROOM_MODEL_SEED").ok().and_then(|seed| seed.parse().ok());
+    let count = std::env::var("STRONGROOM_MODEL_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(count);
+    let random: u64 = TestRunner::default().new_rng_u64();
+    let kept = KEPT.iter().copied().filter(move |_| chosen.is_none());
+    kept.chain((0..count).map(move |number| chosen.unwrap_or(random.wrapping_add(number))))
+}
+
+trait Random {
+    fn new_rng_u64(&mut self) -> u64;
+}
+
+impl Random for TestRunner {
+    fn new_rng_u64(&mut self) -> u64 {
+        use proptest::prelude::Rng;
+        self.rng().next_u64()
+    }
+}
+
+#[test]
+fn whatever_the_order_nothing_reported_is_lost() {
+    let (mut runs, mut calls, mut snapshots, mut conflicts, mut crashes, mut removed) = (0, 0, 0, 0, 0, 0);
+    for seed in seeds(150) {
+        let done = run(Case { seed, mistake: None });
+        if let Some(wrong) = done.loss.or(done.trouble) {
+            panic!("seed {seed}: {wrong}\nrun it alone with STRONGROOM_MODEL_SEED={seed} STRONGROOM_MODEL_RUNS=1");
+        }
+        runs += 1;
+        calls += done.calls;
+        snapshots += done.snapshots;
+        conflicts += done.conflicts;
+        crashes += done.crashes;
+        removed += done.removed_packs;
+    }
+    println!(
+        "{runs} interleavings of {calls} calls: {snapshots} snapshots made, {removed} packs removed, {crashes} crashes, \
+         {conflicts} sessions that had to begin again; nothing lost"
+    );
+    assert!(removed > 0 && snapshots > 0);
+}
+
+/// How many interleavings it takes to notice a mistake.
+fn noticed(mistake: Mistake) {
+    let most = 600;
+    for (number, seed) in seeds(most).enumerate() {
+        if let Some(loss) = run(Case { seed, mistake: Some(mistake) }).loss {
+            println!("{mistake:?} was noticed in interleaving {} (seed {seed}): {loss}", number + 1);
+            return;
+        }
+    }
+    panic!("{mistake:?} was not noticed in {most} interleavings");
+}
+
+#[test]
+fn removing_without_waiting_is_noticed() {
+    noticed(Mistake::RemoveWithoutWaiting);
+}
+
+#[test]
+fn committing_without_looking_again_is_noticed() {
+    noticed(Mistake::CommitWithoutLookingAgain);
+}
+
+#[test]
+fn taking_condemned_blobs_for_present_is_noticed() {
+    noticed(Mistake::TakeCondemnedForPresent);
+}
+
+#[test]
+fn removing_without_looking_again_is_noticed() {
+    noticed(Mistake::RemoveWithoutLookingAgain);
+}
