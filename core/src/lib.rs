@@ -56,12 +56,12 @@ pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Own
 pub use format::snapshot::{SnapshotCounts, SnapshotOutcome};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
 pub use maintain::{
-    ForgetOptions, ForgetReport, GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision,
-    RetentionGroup, RetentionPolicy,
+    DamagedPack, Loss, PruneOptions, PruneReport, RebuildReport, ReencryptOptions, ReencryptReport, RepairOptions,
+    RepairReport, RepositoryStats, SalvagedSnapshot, SnapshotStats, UnreadablePack,
 };
 pub use maintain::{
-    PruneOptions, PruneReport, RebuildReport, ReencryptOptions, ReencryptReport, RepositoryStats, SnapshotStats,
-    UnreadablePack,
+    ForgetOptions, ForgetReport, GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision,
+    RetentionGroup, RetentionPolicy,
 };
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};

@@ -1,22 +1,25 @@
 //! Repositories for the tests of operations: small pieces, so that a few megabytes make many packs.
 
-use crate::backend::{Backend, Folder, ObjectName};
+use crate::backend::{Backend, Folder, ObjectInfo, ObjectName};
 use crate::backup::{self, ChangeDetection, Start};
 use crate::context::Context;
 use crate::crypto::password::Cost;
 use crate::format::bundle::Role;
 use crate::format::config::{Config, Sizes};
-use crate::format::entry::Content;
+use crate::format::entry::{Content, EntryKind};
 use crate::format::lease::LeasePurpose;
 use crate::format::segment::BlobKind;
 use crate::id::{BlobId, PackId, SnapshotId};
 use crate::source::FileSource;
 use crate::store::Store;
+use crate::store::blobs::SegmentStore;
 use crate::store::devices::DeviceList;
 use crate::store::keys::{self, Keys, NewRepository, Secret};
 use crate::store::read::StoreReader;
+use crate::store::repack::{self, Repacker, WholePack};
 use crate::store::session::Session;
 use crate::store::testing::TestBackend;
+use crate::store::throttle::Throttle;
 use crate::store::write::BlobWriter;
 use crate::tree::{Cursor, RunReader};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +39,34 @@ pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
     bytes
+}
+
+/// Moves every segment of every pack into new packs, as pruning does, and takes the old packs away.
+pub(crate) fn move_all(store: &Arc<Store>) {
+    let ctx = Context::new();
+    let (mut packs, mut objects) = (Vec::new(), Vec::new());
+    let list = |folder, found: &mut Vec<ObjectInfo>| {
+        store
+            .backend()
+            .list(folder, &mut |info| {
+                found.push(info);
+                Ok(())
+            })
+            .unwrap();
+    };
+    list(Folder::Packs, &mut packs);
+    list(Folder::Index, &mut objects);
+    let mut repacker = Repacker::new(store, &ctx);
+    for info in &packs {
+        let pack = WholePack::read(store, &info.name.id().unwrap(), info.length, &Throttle::new(None), &ctx).unwrap();
+        pack.segments(|_| Ok(true)).try_for_each(|segment| repacker.add(segment?)).unwrap();
+    }
+    repacker.finish().unwrap();
+    let superseded = objects.iter().map(|info| info.name.id().unwrap()).collect();
+    repack::list(store, Vec::new(), superseded).unwrap();
+    for info in packs.iter().chain(&objects) {
+        store.backend().delete(&info.name).unwrap();
+    }
 }
 
 impl Fixture {
@@ -165,6 +196,26 @@ impl Fixture {
             files.insert(entry.path.to_string(), packs);
         }
         files
+    }
+
+    /// Reads the content of every file of a snapshot and compares it with the folder that was backed up.
+    pub(crate) fn assert_content(&self, reader: &StoreReader, root: BlobId) {
+        let mut cursor = Cursor::new(reader, root);
+        while let Some(entry) = cursor.next().unwrap() {
+            if entry.kind != EntryKind::File {
+                continue;
+            }
+            let mut content = Vec::new();
+            if let Content::Inline(bytes) = &entry.content {
+                content.clone_from(bytes);
+            }
+            let mut runs = RunReader::new(reader, &entry.content, entry.size, 0).unwrap();
+            while let Some((run, _)) = runs.next().unwrap() {
+                let segment = reader.segment(&run.segment).unwrap();
+                content.extend_from_slice(segment.run(run.first..run.first + run.count).unwrap());
+            }
+            assert!(content == std::fs::read(self.folder.path().join(entry.path.to_path_buf())).unwrap(), "{entry:?}");
+        }
     }
 
     /// The files of a snapshot that have content in a pack.

@@ -7,7 +7,7 @@ use super::report::{CheckKind, CheckProblem, CheckReport, Findings, kind_of};
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::crypto::random;
-use crate::error::{Result, corrupt, internal};
+use crate::error::{ErrorKind, Result, corrupt, internal};
 use crate::format::pack::{PackContents, PackedSegment};
 use crate::id::{PackId, SegmentId};
 use crate::progress::Meter;
@@ -121,6 +121,8 @@ impl Work<'_> {
                 Ok(())
             }
             Ok(false) => Ok(()),
+            // Pruning took it away meanwhile, after it had moved what is needed of it.
+            Err(error) if error.kind() == ErrorKind::NotFound && !self.is_listed_now(id)? => Ok(()),
             Err(error) if is_of_the_object(&error) => {
                 self.counts.packs.fetch_add(1, Ordering::Relaxed);
                 self.damage(|damage| damage.packs.insert(*id))?;
@@ -130,6 +132,12 @@ impl Work<'_> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    fn is_listed_now(&self, id: &PackId) -> Result<bool> {
+        let store = self.check.store;
+        store.index().refresh(store.backend(), store.keys(), self.check.ctx)?;
+        store.index().has_pack(id)
     }
 
     fn damage<T>(&self, change: impl FnOnce(&mut Damage) -> T) -> Result<T> {

@@ -94,7 +94,7 @@ impl Check<'_> {
     }
 
     fn trees(&self, packs: &Packs, damage: &Damage, report: &mut CheckReport) -> Result<()> {
-        let segments = Segments::new(self.reader.store(), packs, damage, self.findings);
+        let segments = Segments::new(self.reader, packs, damage, self.findings);
         let trees = TreeCheck::new(self.reader, segments, self.findings, self.meter, self.ctx, self.suspended);
         for (snapshot, root) in self.roots {
             trees.snapshot(*snapshot, *root)?;

@@ -40,6 +40,9 @@ pub(super) struct Packs {
     unindexed: HashSet<PackId>,
 }
 
+/// As often the index is read again while pruning changes it.
+const MAX_LOOKS: u32 = 8;
+
 impl Packs {
     /// Reads all index objects, lists all packs, and compares.
     pub(super) fn load(
@@ -48,62 +51,25 @@ impl Packs {
         report: &mut CheckReport,
         ctx: &Context,
     ) -> Result<Packs> {
-        // The index first: a backup stores packs before it lists them.
-        let listed = read_index(store, findings, report, ctx)?;
-        let mut stored = HashMap::new();
-        store.backend().list(Folder::Packs, &mut |info| {
-            ctx.check("check the packs")?;
-            match info.name.id::<PackId>() {
-                Ok(id) => {
-                    stored.insert(id, info.length);
-                    Ok(())
-                }
-                Err(_) => findings.add(unknown(&info.name)),
-            }
-        })?;
-        let mut packs = Packs::default();
-        for (id, indexed) in listed {
-            let name = ObjectName::of(Folder::Packs, id);
-            let length = match stored.remove(&id) {
-                Some(length) => Some(length),
-                // Listings of some storages lag behind.
-                None => length_of(store, &name, findings)?,
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let look = Look::take(store, ctx)?;
+            // Pruning and repair list segments in their new place before they take the old one away: what is missing is
+            // missing if the index still says the same.
+            let stays = || -> Result<bool> {
+                let now: HashSet<IndexId> = index::list(store.backend())?.0.iter().map(|listed| listed.id).collect();
+                Ok(now == look.objects)
             };
-            match length {
-                Some(length) if length == indexed.length => {
-                    report.packs += 1;
-                    report.pack_bytes = report.pack_bytes.saturating_add(length);
-                    packs.sound.insert(id, indexed);
-                }
-                Some(length) => {
-                    report.packs += 1;
-                    report.pack_bytes = report.pack_bytes.saturating_add(length);
-                    let detail = format!("it is {length} bytes long; the index lists {}", indexed.length);
-                    findings.add(CheckProblem::new(CheckKind::WrongLength, name, detail))?;
-                    packs.troubled.insert(id, PackState::Suspect);
-                }
-                None => {
-                    findings.add(CheckProblem::new(
-                        CheckKind::MissingPack,
-                        name,
-                        "the index lists it, and storage does not have it",
-                    ))?;
-                    packs.troubled.insert(id, PackState::Missing);
-                }
+            if looks < MAX_LOOKS && !look.packs.troubled.is_empty() && !stays()? {
+                continue;
             }
+            look.found.into_iter().try_for_each(|problem| findings.add(problem))?;
+            report.index_objects = look.index_objects;
+            (report.packs, report.pack_bytes) = look.stored;
+            (report.unindexed_packs, report.unindexed_bytes) = look.unindexed;
+            return Ok(look.packs);
         }
-        for (id, length) in stored {
-            report.unindexed_packs += 1;
-            report.unindexed_bytes = report.unindexed_bytes.saturating_add(length);
-            let detail = "no index object lists it: left by a backup that broke off, or the index is incomplete";
-            findings.add(CheckProblem::new(
-                CheckKind::UnindexedPack,
-                ObjectName::of(Folder::Packs, id),
-                format!("{detail}; {length} bytes"),
-            ))?;
-            packs.unindexed.insert(id);
-        }
-        Ok(packs)
     }
 
     pub(super) fn state(&self, id: &PackId) -> PackState {
@@ -121,20 +87,137 @@ impl Packs {
     }
 }
 
-fn unknown(name: &ObjectName) -> CheckProblem {
-    CheckProblem::new(CheckKind::UnknownObject, name, "its name does not belong in this folder")
+/// The index and the packs of one moment.
+#[derive(Default)]
+struct Look {
+    packs: Packs,
+    /// All index objects there were.
+    objects: HashSet<IndexId>,
+    index_objects: u64,
+    /// Number and bytes of packs that are listed, and of those that are not.
+    stored: (u64, u64),
+    unindexed: (u64, u64),
+    found: Vec<CheckProblem>,
 }
 
-fn length_of(store: &Store, name: &ObjectName, findings: &Findings<'_>) -> Result<Option<u64>> {
-    match store.backend().stat(name) {
-        Ok(info) => Ok(Some(info.length)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) if is_of_the_object(&error) => {
-            findings.add(CheckProblem::new(CheckKind::Unreadable, name, error.to_string()))?;
-            Ok(None)
+fn count(sum: &mut (u64, u64), length: u64) {
+    *sum = (sum.0 + 1, sum.1.saturating_add(length));
+}
+
+impl Look {
+    fn take(store: &Store, ctx: &Context) -> Result<Look> {
+        let mut look = Look::default();
+        // The index first: a backup stores packs before it lists them.
+        let listed = look.read_index(store, ctx)?;
+        let mut stored = HashMap::new();
+        store.backend().list(Folder::Packs, &mut |info| {
+            ctx.check("check the packs")?;
+            match info.name.id::<PackId>() {
+                Ok(id) => drop(stored.insert(id, info.length)),
+                Err(_) => look.found.push(unknown(&info.name)),
+            }
+            Ok(())
+        })?;
+        for (id, indexed) in listed {
+            let name = ObjectName::of(Folder::Packs, id);
+            let length = match stored.remove(&id) {
+                Some(length) => Some(length),
+                // Listings of some storages lag behind.
+                None => look.length_of(store, &name)?,
+            };
+            if let Some(length) = length {
+                count(&mut look.stored, length);
+            }
+            let (kind, state, detail) = match length {
+                Some(length) if length == indexed.length => {
+                    look.packs.sound.insert(id, indexed);
+                    continue;
+                }
+                Some(length) => {
+                    let detail = format!("it is {length} bytes long; the index lists {}", indexed.length);
+                    (CheckKind::WrongLength, PackState::Suspect, detail)
+                }
+                None => {
+                    let detail = "the index lists it, and storage does not have it".to_owned();
+                    (CheckKind::MissingPack, PackState::Missing, detail)
+                }
+            };
+            look.found.push(CheckProblem::new(kind, name, detail));
+            look.packs.troubled.insert(id, state);
         }
-        Err(error) => Err(error),
+        for (id, length) in stored {
+            count(&mut look.unindexed, length);
+            let detail = "no index object lists it: left by a backup that broke off or by a repair, or the index is \
+                          incomplete";
+            let detail = format!("{detail}; {length} bytes");
+            look.found.push(CheckProblem::new(CheckKind::UnindexedPack, ObjectName::of(Folder::Packs, id), detail));
+            look.packs.unindexed.insert(id);
+        }
+        Ok(look)
     }
+
+    fn length_of(&mut self, store: &Store, name: &ObjectName) -> Result<Option<u64>> {
+        match store.backend().stat(name) {
+            Ok(info) => Ok(Some(info.length)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) if is_of_the_object(&error) => {
+                self.found.push(CheckProblem::new(CheckKind::Unreadable, name, error.to_string()));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_index(&mut self, store: &Store, ctx: &Context) -> Result<BTreeMap<PackId, IndexedPack>> {
+        let (listed, strange) = index::list(store.backend())?;
+        self.objects = listed.iter().map(|listed| listed.id).collect();
+        self.found.extend(strange.iter().map(|(name, _)| unknown(name)));
+        let read = |listed: &Listed| -> Result<(IndexId, Result<Summary>)> {
+            ctx.check_or_suspended("check the index")?;
+            let name = ObjectName::of(Folder::Index, listed.id);
+            let object = index::load(store.backend(), store.keys(), &name, listed.length);
+            match object.map(|object| Summary::of(listed.id, object)) {
+                Err(error) if !is_of_the_object(&error) => Err(error),
+                result => Ok((listed.id, result)),
+            }
+        };
+        let read: Vec<(IndexId, Result<Summary>)> = listed.par_iter().map(read).collect::<Result<_>>()?;
+
+        let superseded: HashSet<IndexId> = read
+            .iter()
+            .filter_map(|(_, result)| result.as_ref().ok())
+            .flat_map(|summary| &summary.supersedes)
+            .copied()
+            .collect();
+        let mut packs: BTreeMap<PackId, IndexedPack> = BTreeMap::new();
+        for (id, result) in read.into_iter().filter(|(id, _)| !superseded.contains(id)) {
+            let summary = match result {
+                Ok(summary) => summary,
+                // A maintainer merged it away between the listing and now.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => {
+                    self.found.push(damaged_index(&id, &error));
+                    continue;
+                }
+            };
+            self.index_objects += 1;
+            for (pack, indexed) in summary.packs {
+                if *packs.entry(pack).or_insert(indexed) != indexed {
+                    let detail = format!("index object {} lists something else for it than another one", summary.id);
+                    self.found.push(CheckProblem::new(
+                        CheckKind::ConflictingIndex,
+                        ObjectName::of(Folder::Packs, pack),
+                        detail,
+                    ));
+                }
+            }
+        }
+        Ok(packs)
+    }
+}
+
+fn unknown(name: &ObjectName) -> CheckProblem {
+    CheckProblem::new(CheckKind::UnknownObject, name, "its name does not belong in this folder")
 }
 
 /// What is kept of an index object.
@@ -153,59 +236,6 @@ impl Summary {
         });
         Summary { id, supersedes: object.supersedes, packs: packs.collect() }
     }
-}
-
-fn read_index(
-    store: &Store,
-    findings: &Findings<'_>,
-    report: &mut CheckReport,
-    ctx: &Context,
-) -> Result<BTreeMap<PackId, IndexedPack>> {
-    let (listed, strange) = index::list(store.backend())?;
-    for (name, _) in &strange {
-        findings.add(unknown(name))?;
-    }
-    let read = |listed: &Listed| -> Result<(IndexId, Result<Summary>)> {
-        ctx.check_or_suspended("check the index")?;
-        let name = ObjectName::of(Folder::Index, listed.id);
-        let object = index::load(store.backend(), store.keys(), &name, listed.length);
-        match object.map(|object| Summary::of(listed.id, object)) {
-            Err(error) if !is_of_the_object(&error) => Err(error),
-            result => Ok((listed.id, result)),
-        }
-    };
-    let read: Vec<(IndexId, Result<Summary>)> = listed.par_iter().map(read).collect::<Result<_>>()?;
-
-    let superseded: HashSet<IndexId> = read
-        .iter()
-        .filter_map(|(_, result)| result.as_ref().ok())
-        .flat_map(|summary| &summary.supersedes)
-        .copied()
-        .collect();
-    let mut packs: BTreeMap<PackId, IndexedPack> = BTreeMap::new();
-    for (id, result) in read.into_iter().filter(|(id, _)| !superseded.contains(id)) {
-        let summary = match result {
-            Ok(summary) => summary,
-            // A maintainer merged it away between the listing and now.
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => {
-                findings.add(damaged_index(&id, &error))?;
-                continue;
-            }
-        };
-        report.index_objects += 1;
-        for (pack, indexed) in summary.packs {
-            if *packs.entry(pack).or_insert(indexed) != indexed {
-                let detail = format!("index object {} lists something else for it than another one", summary.id);
-                findings.add(CheckProblem::new(
-                    CheckKind::ConflictingIndex,
-                    ObjectName::of(Folder::Packs, pack),
-                    detail,
-                ))?;
-            }
-        }
-    }
-    Ok(packs)
 }
 
 fn damaged_index(id: &IndexId, error: &Error) -> CheckProblem {

@@ -1,5 +1,6 @@
 //! What a check found.
 
+use crate::backend::{Folder, ObjectName};
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::id::SnapshotId;
 use crate::path::EntryPath;
@@ -40,10 +41,20 @@ pub enum CheckKind {
     DamagedNode,
     /// A file of a snapshot cannot be restored whole.
     DamagedFile,
-    /// A snapshot, or a mark on one, cannot be read or trusted.
+    /// A snapshot cannot be read or trusted.
     DamagedSnapshot,
-    /// A key slot or device list is damaged.
+    /// A mark cannot be read or trusted: the snapshot it is on has the tags it had before.
+    DamagedMark,
+    /// A lease cannot be read or trusted. No backup depends on it; pruning waits a week for whoever wrote it.
+    DamagedLease,
+    /// A checkpoint cannot be read or trusted. No backup depends on it; one that was suspended begins anew.
+    DamagedCheckpoint,
+    /// A list of packs that pruning condemned cannot be read: nothing is backed up until pruning has put that right.
+    DamagedCondemnation,
+    /// A key slot is damaged: what it was made for opens nothing any more.
     DamagedKey,
+    /// A device list is damaged.
+    DamagedDevices,
     /// A pack that no index object lists: a backup that broke off leaves such packs. Not damage.
     UnindexedPack,
     /// An object whose name does not belong in its folder. Not damage.
@@ -73,7 +84,12 @@ impl CheckKind {
             CheckKind::DamagedNode => "damaged_node",
             CheckKind::DamagedFile => "damaged_file",
             CheckKind::DamagedSnapshot => "damaged_snapshot",
+            CheckKind::DamagedMark => "damaged_mark",
+            CheckKind::DamagedLease => "damaged_lease",
+            CheckKind::DamagedCheckpoint => "damaged_checkpoint",
+            CheckKind::DamagedCondemnation => "damaged_condemnation",
             CheckKind::DamagedKey => "damaged_key",
+            CheckKind::DamagedDevices => "damaged_devices",
             CheckKind::UnindexedPack => "unindexed_pack",
             CheckKind::UnknownObject => "unknown_object",
         }
@@ -105,6 +121,23 @@ pub struct CheckProblem {
 impl CheckProblem {
     pub(crate) fn new(kind: CheckKind, object: impl fmt::Display, detail: impl Into<String>) -> Self {
         CheckProblem { kind, object: object.to_string(), snapshot: None, path: None, detail: detail.into() }
+    }
+
+    /// What is wrong with an object that stands for itself.
+    pub(crate) fn of_object(name: &ObjectName, error: &Error) -> Self {
+        let damaged = match name.folder() {
+            Folder::Keys => CheckKind::DamagedKey,
+            Folder::Devices => CheckKind::DamagedDevices,
+            Folder::Index => CheckKind::DamagedIndex,
+            Folder::Packs => CheckKind::DamagedPack,
+            Folder::Snapshots => CheckKind::DamagedSnapshot,
+            Folder::Marks => CheckKind::DamagedMark,
+            Folder::Sessions if name.file().contains('.') => CheckKind::DamagedCheckpoint,
+            Folder::Sessions => CheckKind::DamagedLease,
+            Folder::Condemned => CheckKind::DamagedCondemnation,
+            _ => CheckKind::Unreadable,
+        };
+        CheckProblem::new(kind_of(error, damaged, damaged), name, error.to_string())
     }
 
     pub(super) fn at(mut self, snapshot: SnapshotId, path: EntryPath) -> Self {

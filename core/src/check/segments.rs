@@ -8,8 +8,9 @@ use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::entry::Run;
 use crate::format::segment::{BlobKind, SegmentHeader};
 use crate::id::SegmentId;
-use crate::store::Store;
 use crate::store::packs::is_of_the_object;
+use crate::store::read::StoreReader;
+use crate::store::table::SegmentPlace;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -27,12 +28,15 @@ const MAX_REPORTED: usize = 65_536;
 
 /// Looks up segments and remembers what it found.
 pub(super) struct Segments<'a> {
-    store: &'a Store,
+    reader: &'a StoreReader,
     packs: &'a Packs,
     damage: &'a Damage,
     findings: &'a Findings<'a>,
     state: Mutex<State>,
 }
+
+/// What is known, and what to report of it.
+type Found = (Known, Option<(CheckKind, String)>);
 
 #[derive(Default)]
 struct State {
@@ -41,8 +45,13 @@ struct State {
 }
 
 impl<'a> Segments<'a> {
-    pub(super) fn new(store: &'a Store, packs: &'a Packs, damage: &'a Damage, findings: &'a Findings<'a>) -> Self {
-        Segments { store, packs, damage, findings, state: Mutex::default() }
+    pub(super) fn new(
+        reader: &'a StoreReader,
+        packs: &'a Packs,
+        damage: &'a Damage,
+        findings: &'a Findings<'a>,
+    ) -> Self {
+        Segments { reader, packs, damage, findings, state: Mutex::default() }
     }
 
     /// What is wrong with a run, if anything.
@@ -91,33 +100,49 @@ impl<'a> Segments<'a> {
 
     /// Looks for a copy of the segment that can be trusted. What is wrong with the segment is returned when it is
     /// not said already by a problem with a copy that was read.
-    fn find(&self, id: &SegmentId) -> Result<(Known, Option<(CheckKind, String)>)> {
-        let places = self.store.index().segment(id)?;
+    fn find(&self, id: &SegmentId) -> Result<Found> {
+        let places = self.reader.store().index().segment(id)?;
+        let found = self.find_at(id, &places)?;
+        if matches!(found, Some((Known::Sound { .. }, _))) {
+            return Ok(found.unwrap_or_else(unlisted));
+        }
+        let again = self.reader.look_again(id.as_bytes(), &places, |index| index.segment(id))?;
+        match self.find_at(id, &again)? {
+            Some((sound @ Known::Sound { .. }, _)) => Ok((sound, None)),
+            again => Ok(found.or(again).unwrap_or_else(unlisted)),
+        }
+    }
+
+    fn find_at(&self, id: &SegmentId, places: &[SegmentPlace]) -> Result<Option<Found>> {
         let mut worst = None;
-        for place in &places {
+        for place in places {
             if place.header.kind != BlobKind::Data {
                 let detail = "the index lists it as a segment of trees, and a file refers to it";
-                return Ok(lost(CheckKind::IndexMismatch, detail));
+                return Ok(Some(lost(CheckKind::IndexMismatch, detail)));
             }
             if self.damage.segments.contains(&(*id, place.pack)) {
                 worst = Some((Known::Lost("it cannot be opened".into()), None));
                 continue;
             }
             let opened = match self.packs.state(&place.pack) {
-                PackState::Sound => return Ok((sound(&place.header), None)),
+                PackState::Sound => return Ok(Some((sound(&place.header), None))),
                 PackState::Missing => Err(None),
-                PackState::Suspect => self.store.open_segment(place).map(drop).map_err(Some),
+                PackState::Suspect => self.reader.store().open_segment(place).map(drop).map_err(Some),
             };
             let name = ObjectName::of(Folder::Packs, place.pack);
             match opened {
-                Ok(()) => return Ok((sound(&place.header), None)),
+                Ok(()) => return Ok(Some((sound(&place.header), None))),
                 Err(Some(error)) if !is_of_the_object(&error) => return Err(error),
                 Err(error) if worst.is_none() => worst = Some(lost_copy(&name, error.as_ref())),
                 Err(_) => {}
             }
         }
-        Ok(worst.unwrap_or_else(|| lost(CheckKind::MissingFromIndex, "no readable index object lists it")))
+        Ok(worst)
     }
+}
+
+fn unlisted() -> Found {
+    lost(CheckKind::MissingFromIndex, "no readable index object lists it")
 }
 
 fn sound(header: &SegmentHeader) -> Known {
@@ -125,11 +150,11 @@ fn sound(header: &SegmentHeader) -> Known {
     Known::Sound { blobs: header.blob_count, bytes: u64::from(header.raw_length).saturating_sub(table) }
 }
 
-fn lost(kind: CheckKind, detail: &str) -> (Known, Option<(CheckKind, String)>) {
+fn lost(kind: CheckKind, detail: &str) -> Found {
     (Known::Lost(detail.into()), Some((kind, detail.to_owned())))
 }
 
-fn lost_copy(name: &ObjectName, error: Option<&Error>) -> (Known, Option<(CheckKind, String)>) {
+fn lost_copy(name: &ObjectName, error: Option<&Error>) -> Found {
     match error.filter(|error| error.kind() != ErrorKind::NotFound) {
         None => lost(CheckKind::MissingSegment, &format!("{name}, which holds it, is missing")),
         Some(error) => {

@@ -4,7 +4,8 @@ use super::*;
 use crate::backend::{Backend, Folder, ObjectName};
 use crate::format::bundle::Role;
 use crate::id::PackId;
-use crate::testing::{Fixture, noise};
+use crate::store::testing::Look;
+use crate::testing::{Fixture, move_all, noise};
 use crate::{Budget, CancelToken};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -388,4 +389,22 @@ fn it_stops_when_told() {
     token.cancel();
     let error = run(&reader, &fixture.roots, &data(), &Context::new().cancel_token(token)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn what_pruning_moves_meanwhile_is_not_missing() {
+    let fixture = Fixture::new();
+    let mut moved = 0;
+    for (look, folder) in [(Look::List, Folder::Packs), (Look::Read, Folder::Packs), (Look::Read, Folder::Index)] {
+        for skip in [0, 1, 2, 3, 7, 13, 20, 60, 130, 200] {
+            let other = fixture.open();
+            fixture.backend.before_look(look, folder, skip, move |_| move_all(&other));
+            let options = [structure(), data(), content()];
+            let report = check(&fixture, &options[skip % 3]);
+            assert_found(&report, &[], &none());
+            assert_eq!(report.files, 61, "{look:?} {folder:?} {skip}");
+            moved += u32::from(!fixture.backend.is_waiting());
+        }
+    }
+    assert!(moved > 8, "{moved}");
 }

@@ -12,7 +12,7 @@ use crate::store::Store;
 use crate::store::index::{self, Listed};
 use crate::store::packs::{Fingerprint, fingerprint, is_of_the_object, read_contents};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,10 +77,26 @@ pub struct UnreadablePack {
 
 /// Makes the index list every pack in storage as it is. What is listed correctly stays as it is; objects that are
 /// damaged or list something wrong are superseded. Works for everyone who holds the index key.
-pub(crate) fn rebuild_index(store: &Arc<Store>, ctx: &Context) -> Result<RebuildReport> {
+///
+/// `going` are packs that pruning is removing.
+pub(crate) fn rebuild_index(store: &Arc<Store>, going: BTreeSet<PackId>, ctx: &Context) -> Result<RebuildReport> {
     let meter = ctx.meter();
-    meter.phase(Phase::Indexing);
     let pool = ctx.pool()?;
+    let mut report = pool.install(|| rebuild(store, &going.into_iter().collect(), &meter, ctx))?;
+    report.duration = meter.elapsed();
+    meter.finish();
+    Ok(report)
+}
+
+/// The same, to be called on a thread of the operation's pool. What the index says of the packs in `without` is no
+/// longer in force afterwards, as if storage did not have them.
+pub(super) fn rebuild(
+    store: &Arc<Store>,
+    without: &HashSet<PackId>,
+    meter: &Meter,
+    ctx: &Context,
+) -> Result<RebuildReport> {
+    meter.phase(Phase::Indexing);
     let report = RebuildReport {
         outcome: Outcome::Complete,
         packs: 0,
@@ -94,17 +110,16 @@ pub(crate) fn rebuild_index(store: &Arc<Store>, ctx: &Context) -> Result<Rebuild
         unreadable_count: 0,
         duration: Duration::ZERO,
     };
-    let mut rebuild = Rebuild { store, ctx, meter: &meter, report, chunk: Vec::new(), chunk_blobs: 0 };
-    pool.install(|| rebuild.run())?;
-    let mut report = rebuild.report;
     store.index().refresh(store.backend(), store.keys(), ctx)?;
-    report.duration = meter.elapsed();
-    meter.finish();
-    Ok(report)
+    let mut rebuild = Rebuild { store, without, ctx, meter, report, chunk: Vec::new(), chunk_blobs: 0 };
+    rebuild.run()?;
+    store.index().refresh(store.backend(), store.keys(), ctx)?;
+    Ok(rebuild.report)
 }
 
 struct Rebuild<'a> {
     store: &'a Arc<Store>,
+    without: &'a HashSet<PackId>,
     ctx: &'a Context,
     meter: &'a Meter,
     report: RebuildReport,
@@ -152,7 +167,9 @@ impl Rebuild<'_> {
         let mut stored: BTreeMap<PackId, u64> = BTreeMap::new();
         self.store.backend().list(Folder::Packs, &mut |info| {
             self.ctx.check("rebuild the index")?;
-            if let Ok(id) = info.name.id() {
+            if let Ok(id) = info.name.id()
+                && !self.without.contains(&id)
+            {
                 stored.insert(id, info.length);
             }
             Ok(())
@@ -180,6 +197,15 @@ impl Rebuild<'_> {
                 })
                 .collect();
             for ((id, length), contents) in batch.iter().zip(read) {
+                let unlisted = before.bad.is_empty() && !before.packs.contains_key(id);
+                if unlisted
+                    && let Ok(contents) = &contents
+                    && self.is_elsewhere(id, contents, &stored)?
+                {
+                    self.report.packs += 1;
+                    self.report.pack_bytes = self.report.pack_bytes.saturating_add(*length);
+                    continue;
+                }
                 self.pack(*id, *length, contents, &mut before, &mut settled)?;
             }
         }
@@ -234,6 +260,18 @@ impl Rebuild<'_> {
             }
         }
         Ok(before)
+    }
+
+    /// Whether the index lists all segments of a pack in others: then it was left behind by a repair, which found it
+    /// damaged, or by pruning, which is about to delete it.
+    fn is_elsewhere(&self, id: &PackId, contents: &PackContents, stored: &BTreeMap<PackId, u64>) -> Result<bool> {
+        for segment in &contents.segments {
+            let places = self.store.index().segment(&segment.header.id)?;
+            if !places.iter().any(|place| place.pack != *id && stored.contains_key(&place.pack)) {
+                return Ok(false);
+            }
+        }
+        Ok(!contents.segments.is_empty())
     }
 
     /// Takes what a pack says of itself, and compares it with what the index says.

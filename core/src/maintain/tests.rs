@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn rebuild(fixture: &Fixture) -> RebuildReport {
-    rebuild_index(&fixture.open(), &Context::new()).unwrap()
+    rebuild_index(&fixture.open(), BTreeSet::new(), &Context::new()).unwrap()
 }
 
 #[track_caller]
@@ -70,7 +70,7 @@ fn a_lost_index_comes_back_whole() {
     for role in [Role::Owner, Role::Writer, Role::Maintainer] {
         delete_index(&fixture);
         let store = fixture.open_as(role);
-        let report = rebuild_index(&store, &Context::new()).unwrap();
+        let report = rebuild_index(&store, BTreeSet::new(), &Context::new()).unwrap();
         assert_eq!((report.outcome, report.packs), (Outcome::Complete, packs.len() as u64), "{report:?}");
         assert_eq!((report.packs_added, report.objects_superseded), (report.packs, 0));
         assert!(report.objects_written >= 1 && report.blobs > report.segments);
@@ -208,7 +208,7 @@ fn a_deadline_keeps_what_is_done() {
     let fixture = Fixture::new();
     delete_index(&fixture);
     let ctx = Context::new().budget(Budget::default().deadline_in(Duration::ZERO));
-    let report = rebuild_index(&fixture.open(), &ctx).unwrap();
+    let report = rebuild_index(&fixture.open(), BTreeSet::new(), &ctx).unwrap();
     assert_eq!(report.outcome, Outcome::Suspended);
     assert!(!report.was_complete());
     assert_eq!(rebuild(&fixture).outcome, Outcome::Complete);

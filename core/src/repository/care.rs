@@ -1,6 +1,7 @@
 //! Looking after a repository.
 
 use super::Repository;
+use crate::backend::ObjectName;
 use crate::check::{self, CheckKind, CheckOptions, CheckProblem, CheckReport};
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
@@ -8,11 +9,16 @@ use crate::format::entry::Timestamp;
 use crate::format::lease::LeaseState;
 use crate::id::{DeviceId, SessionId};
 use crate::maintain::{
-    self, PruneOptions, PruneReport, RebuildReport, ReencryptOptions, ReencryptReport, RepositoryStats,
+    self, PruneOptions, PruneReport, RebuildReport, ReencryptOptions, ReencryptReport, RepairOptions, RepairReport,
+    RepositoryStats,
 };
+use crate::report::Outcome;
+use crate::store::condemned::{self, Condemned};
 use crate::store::filter::SnapshotFilter;
 use crate::store::keys::survey;
 use crate::store::leases::{self, SessionLease};
+use crate::store::sessions;
+use crate::store::snapshots::Snapshots;
 use std::sync::Arc;
 
 /// A session: one writer or maintainer at work, or one that was.
@@ -47,16 +53,37 @@ impl Repository {
         let (reader, _) = self.reader(ctx)?;
         let roots: Vec<_> = listing.snapshots.iter().map(|snapshot| (snapshot.id, snapshot.root)).collect();
         let mut report = check::run(&reader, &roots, options, ctx)?;
-        for (name, error) in listing.rejected {
-            report.add(CheckProblem::new(CheckKind::DamagedSnapshot, name, error.to_string()));
+        for (name, error) in &listing.rejected {
+            report.add(CheckProblem::of_object(name, error));
+        }
+        if report.outcome == Outcome::Suspended {
+            return Ok(report);
         }
         let (backend, keys) = (self.store.backend(), self.store.keys());
         let devices = self.devices_list()?;
         for error in devices.skipped().iter().chain(&survey(backend, keys)?.skipped) {
-            // A creation that broke off leaves keys of a repository that never came to be.
-            let kind =
-                if error.kind() == ErrorKind::Corrupt { CheckKind::DamagedKey } else { CheckKind::UnknownObject };
-            report.add(CheckProblem::new(kind, error.object_name().unwrap_or("keys"), error.to_string()));
+            let name = error.object_name().and_then(|name| name.parse::<ObjectName>().ok());
+            report.add(match name {
+                Some(name) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Untrusted) => {
+                    CheckProblem::of_object(&name, error)
+                }
+                // A creation that broke off leaves keys of a repository that never came to be.
+                _ => CheckProblem::new(
+                    CheckKind::UnknownObject,
+                    error.object_name().unwrap_or("keys"),
+                    error.to_string(),
+                ),
+            });
+        }
+        let sessions = sessions::survey(backend, keys, &devices, ctx)?;
+        for (info, error) in &sessions.strange {
+            report.add(CheckProblem::new(CheckKind::UnknownObject, &info.name, error.to_string()));
+        }
+        for (info, error) in &sessions.rejected {
+            report.add(CheckProblem::of_object(&info.name, error));
+        }
+        for (id, stage, error) in &Condemned::load(&self.store, &devices)?.damaged {
+            report.add(CheckProblem::of_object(&condemned::name(id, *stage), error));
         }
         Ok(report)
     }
@@ -92,8 +119,40 @@ impl Repository {
     /// # Errors
     /// Those of the storage, and [`Cancelled`](ErrorKind::Cancelled). Packs that cannot be read are in the report.
     pub fn rebuild_index(&self, ctx: &Context) -> Result<RebuildReport> {
-        self.devices_list()?.check_reach(self.store.keys(), "rebuild the index")?;
-        maintain::rebuild_index(&self.store, ctx)
+        // What pruning is removing is not listed again.
+        let devices = self.devices_list()?;
+        devices.check_reach(self.store.keys(), "rebuild the index")?;
+        let doomed = Condemned::load(&self.store, &devices)?.doomed();
+        maintain::rebuild_index(&self.store, doomed, ctx)
+    }
+
+    /// Mends what can be mended: the index, packs of which a part is damaged, and snapshots that lost something, of
+    /// which a new one is made of all that is whole, tagged `salvaged`. Only adds objects: the damaged ones stay, and
+    /// so does what is not understood. What is lost is in the report.
+    ///
+    /// Doing it again does nothing new. Whoever cannot read mends the index only, and says which packs are damaged.
+    ///
+    /// ```
+    /// # use strongroom::{BackupOptions, Context, Cost, CreateOptions, MemoryBackend, Repository, Secret, Source};
+    /// # let options = CreateOptions::new().cost(Cost::FLOOR);
+    /// # let repo = Repository::create(MemoryBackend::new(), &Secret::passphrase("correct horse"), &options)?;
+    /// # let ctx = Context::new();
+    /// let report = repo.repair(&strongroom::RepairOptions::new(), &ctx)?;
+    /// for lost in report.salvaged.iter().flat_map(|snapshot| &snapshot.lost) {
+    ///     println!("{lost}");
+    /// }
+    /// # assert!(report.was_sound());
+    /// # Ok::<(), strongroom::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the storage, [`Cancelled`](ErrorKind::Cancelled), and [`Untrusted`](ErrorKind::Untrusted) when this
+    /// device may not sign the new snapshots. Damage is in the report.
+    pub fn repair(&self, options: &RepairOptions, ctx: &Context) -> Result<RepairReport> {
+        let devices = Arc::new(self.devices_list()?);
+        let snapshots = Snapshots::open(self.store.backend(), self.store.keys(), &devices)?;
+        let listing = snapshots.list(&SnapshotFilter::all())?;
+        maintain::repair(&self.store, &devices, listing, options, ctx)
     }
 
     /// Moves what was stored under the keys of earlier epochs to those of the newest: packs are opened, sealed anew and

@@ -1,6 +1,6 @@
 //! Listings of a snapshot's entries.
 
-use crate::error::{Result, invalid};
+use crate::error::{Error, Result, invalid};
 use crate::format::entry::Entry;
 use crate::id::BlobId;
 use crate::path::EntryPath;
@@ -71,6 +71,8 @@ pub struct Listing {
     pattern: Option<Pattern>,
     /// The leaf entries read ahead, in reverse.
     ahead: Vec<Entry>,
+    /// Nodes that could not be read, in reverse.
+    errors: Vec<Error>,
     next_key: Option<Vec<u8>>,
 }
 
@@ -84,14 +86,25 @@ impl Listing {
         let mut start = folder.key().to_vec();
         start.push(0);
         let next_key = Some(if folder.is_root() { vec![1] } else { start });
-        Listing { reader: Arc::new(reader), root, folder, recursive, pattern: None, ahead: Vec::new(), next_key }
+        let (ahead, errors) = (Vec::new(), Vec::new());
+        Listing { reader: Arc::new(reader), root, folder, recursive, pattern: None, ahead, errors, next_key }
     }
 
     /// One entry alone.
     pub(super) fn single(reader: StoreReader, root: BlobId, entry: Entry) -> Self {
         let folder = entry.path.clone();
         let ahead = vec![entry];
-        Listing { reader: Arc::new(reader), root, folder, recursive: true, pattern: None, ahead, next_key: None }
+        let errors = Vec::new();
+        Listing {
+            reader: Arc::new(reader),
+            root,
+            folder,
+            recursive: true,
+            pattern: None,
+            ahead,
+            errors,
+            next_key: None,
+        }
     }
 
     pub(super) fn matching(mut self, pattern: Pattern) -> Self {
@@ -100,8 +113,8 @@ impl Listing {
     }
 
     /// Reads the next batch. The cursor is made anew for each: it borrows the reader, which this owns.
-    fn fill(&mut self) -> Result<()> {
-        let Some(start) = self.next_key.take() else { return Ok(()) };
+    fn fill(&mut self) {
+        let Some(start) = self.next_key.take() else { return };
         let mut cursor = Cursor::from(self.reader.as_ref(), self.root, &start);
         let mut behind = start;
         let mut looked_at = 0;
@@ -112,7 +125,16 @@ impl Listing {
                 Ok(None) => break,
                 Err(error) => {
                     if batch.is_empty() {
-                        return Err(error);
+                        self.errors.push(error);
+                        // Behind what is lost it goes on.
+                        self.next_key = loop {
+                            match cursor.peek() {
+                                Ok(next) => break next.map(|entry| entry.path.key().to_vec()),
+                                Err(error) => self.errors.push(error),
+                            }
+                        };
+                        self.errors.reverse();
+                        return;
                     }
                     // What was found first; the error comes with the next batch.
                     self.next_key = Some(behind);
@@ -142,7 +164,6 @@ impl Listing {
         }
         batch.reverse();
         self.ahead = batch;
-        Ok(())
     }
 }
 
@@ -154,10 +175,11 @@ impl Iterator for Listing {
             if let Some(entry) = self.ahead.pop() {
                 return Some(Ok(entry));
             }
-            self.next_key.as_ref()?;
-            if let Err(error) = self.fill() {
+            if let Some(error) = self.errors.pop() {
                 return Some(Err(error));
             }
+            self.next_key.as_ref()?;
+            self.fill();
         }
     }
 }

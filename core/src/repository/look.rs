@@ -10,6 +10,7 @@ use crate::path::EntryPath;
 use crate::store::clock;
 use crate::store::filter::SnapshotFilter;
 use crate::store::marks::{self, NewMark};
+use crate::store::packs::is_of_the_object;
 use crate::store::snapshots::Snapshot;
 use crate::tree::{self, Change, lookup};
 
@@ -139,7 +140,12 @@ impl Repository {
     pub fn list(&self, snapshot: &SnapshotId, folder: &EntryPath, recursive: bool) -> Result<Listing> {
         let root = self.load(snapshot)?.root;
         let (reader, _) = self.reader(&Context::new())?;
-        match lookup(&reader, root, folder)? {
+        let found = match lookup(&reader, root, folder) {
+            // Where its own entry is lost, what is in it may be not; the listing says what cannot be read.
+            Err(error) if is_of_the_object(&error) => return Ok(Listing::new(reader, root, folder.clone(), recursive)),
+            found => found?,
+        };
+        match found {
             Some(entry) if entry.kind != EntryKind::Directory => Ok(Listing::single(reader, root, entry)),
             None if !folder.is_root() => Err(Error::new(ErrorKind::NotFound, "list a folder")
                 .object(folder)

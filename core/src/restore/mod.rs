@@ -41,6 +41,7 @@ use crate::path::EntryPath;
 use crate::progress::Phase;
 use crate::report::Outcome;
 use crate::store::blobs::{NodeStore, SegmentStore};
+use crate::store::packs::is_of_the_object;
 use crate::tree::{Cursor, lookup, totals};
 use folder::{Look, Place};
 use job::Job;
@@ -94,7 +95,12 @@ fn find(nodes: &dyn NodeStore, root: BlobId, path: &EntryPath) -> Result<(EntryP
     if path.is_root() {
         return Ok((EntryPath::root(), None));
     }
-    match lookup(nodes, root, path)? {
+    let found = match lookup(nodes, root, path) {
+        // Where its own entry is lost, what is in it may be not; what cannot be read is told on the way.
+        Err(error) if is_of_the_object(&error) => return Ok((path.clone(), None)),
+        found => found?,
+    };
+    match found {
         Some(entry) if entry.kind != EntryKind::Directory => Ok((path.parent().unwrap_or_default(), Some(entry))),
         Some(_) => Ok((path.clone(), None)),
         None => {

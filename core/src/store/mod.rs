@@ -113,6 +113,13 @@ impl Store {
         self.mistake.lock().is_ok_and(|slot| *slot == Some(mistake))
     }
 
+    /// The same repository, seen through another backend.
+    pub(crate) fn through(&self, wrap: impl FnOnce(Arc<dyn Backend>) -> Arc<dyn Backend>) -> Self {
+        let backend = wrap(Arc::clone(&self.backend));
+        let all_state = self.state_folder.as_deref().and_then(Path::parent);
+        Store::new(backend, self.config.clone(), self.keys.clone(), all_state)
+    }
+
     /// Where local state of this repository is kept, if anywhere.
     pub(crate) fn state_folder(&self) -> Option<&Path> {
         self.state_folder.as_deref()

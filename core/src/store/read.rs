@@ -2,6 +2,7 @@
 
 use super::Store;
 use super::blobs::{NodeStore, SegmentStore};
+use super::index::Index;
 use super::packs::is_of_the_object;
 use super::table::SegmentPlace;
 use super::throttle::Throttle;
@@ -9,20 +10,38 @@ use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::crypto::SecretKey;
 use crate::error::{Error, ErrorKind, Result, corrupt, internal};
-use crate::format::pack::{FIXED_HEADER, PackHeader, SESSION_ENTRY};
+use crate::format::pack::{FIXED_HEADER, PackHeader, SESSION_ENTRY, SessionEntry};
 use crate::format::segment::{BlobKind, Segment};
 use crate::id::{BlobId, SegmentId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// Opens segments for one operation. Shared by its threads; several that want the same segment wait for one read.
 #[derive(Debug)]
 pub(crate) struct StoreReader {
     store: Arc<Store>,
     cache: Mutex<Cache>,
+    stale: Mutex<Stale>,
     throttle: Throttle,
     ctx: Context,
 }
+
+/// What reading the index again did not help with, so that damage does not make every read of it begin with a
+/// listing.
+#[derive(Debug, Default)]
+struct Stale {
+    tried: HashSet<[u8; 32]>,
+    /// Times in a row that nothing was found.
+    in_vain: u32,
+    last: Option<Instant>,
+}
+
+/// As often in a row the index is read again at once; then at most once in [`PAUSE`].
+const MOST_IN_VAIN: u32 = 8;
+const PAUSE: Duration = Duration::from_secs(5);
+/// Most remembered of what did not help.
+const MAX_TRIED: usize = 65_536;
 
 #[derive(Debug)]
 struct Cache {
@@ -42,7 +61,7 @@ impl StoreReader {
     pub(crate) fn new(store: Arc<Store>, capacity: usize, ctx: &Context) -> Self {
         let cache = Cache { slots: HashMap::new(), clock: 0, bytes: 0, capacity };
         let throttle = Throttle::new(ctx.limits().download_rate);
-        StoreReader { store, cache: Mutex::new(cache), throttle, ctx: ctx.clone() }
+        StoreReader { store, cache: Mutex::new(cache), stale: Mutex::default(), throttle, ctx: ctx.clone() }
     }
 
     pub(crate) fn store(&self) -> &Arc<Store> {
@@ -86,8 +105,21 @@ impl StoreReader {
     /// Opens a segment, wherever a copy of it is sound.
     fn load(&self, id: &SegmentId) -> Result<Segment> {
         let places = self.store.index().segment(id)?;
+        let error = match self.load_from(&places) {
+            Ok(segment) => return Ok(segment),
+            Err(error) if error.as_ref().is_some_and(|error| !is_of_the_object(error)) => {
+                return Err(error.unwrap_or_else(|| missing_segment(id)));
+            }
+            Err(error) => error,
+        };
+        let again = self.look_again(id.as_bytes(), &places, |index| index.segment(id))?;
+        self.load_from(&again).map_err(|again| error.or(again).unwrap_or_else(|| missing_segment(id)))
+    }
+
+    /// Opens the first sound copy; else the first error, if there was a place at all.
+    fn load_from(&self, places: &[SegmentPlace]) -> Result<Segment, Option<Error>> {
         let mut first_error = None;
-        for place in &places {
+        for place in places {
             self.ctx.check("read a segment")?;
             self.throttle.pay(u64::from(place.header.stored_length), &self.ctx, "read a segment")?;
             match self.store.open_segment(place) {
@@ -96,10 +128,57 @@ impl StoreReader {
                 Err(_) => {}
             }
         }
-        Err(first_error.unwrap_or_else(|| {
-            Error::new(ErrorKind::NotFound, "read a segment").object(id).detail("no pack in the index holds it")
-        }))
+        Err(first_error)
     }
+
+    /// Reads the index again when what it said of something does not hold: pruning and repair move segments into other
+    /// packs and take the old ones away. Returns the places that `find` has now and that are not among `known`.
+    pub(crate) fn look_again(
+        &self,
+        id: &[u8; 32],
+        known: &[SegmentPlace],
+        find: impl FnOnce(&Index) -> Result<Vec<SegmentPlace>>,
+    ) -> Result<Vec<SegmentPlace>> {
+        let store = &self.store;
+        {
+            let operation = "read the index again";
+            let mut stale = self.stale.lock().map_err(|_| internal(operation, "a thread panicked while doing so"))?;
+            let new = match known {
+                [] => !stale.tried.contains(id),
+                known => known.iter().any(|place| !stale.tried.contains(place.pack.as_bytes())),
+            };
+            let soon = stale.last.is_some_and(|last| last.elapsed() < PAUSE);
+            if new && !(soon && stale.in_vain >= MOST_IN_VAIN) {
+                if stale.tried.len() >= MAX_TRIED {
+                    stale.tried.clear();
+                }
+                match known {
+                    [] => drop(stale.tried.insert(*id)),
+                    known => stale.tried.extend(known.iter().map(|place| *place.pack.as_bytes())),
+                }
+                stale.last = Some(Instant::now());
+                stale.in_vain = stale.in_vain.saturating_add(1);
+                match store.index().refresh(store.backend(), store.keys(), &self.ctx) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                    // What is wrong with the object itself is the better answer.
+                    Err(_) => return Ok(Vec::new()),
+                }
+            }
+        }
+        let mut found = find(store.index())?;
+        found.retain(|place| !known.contains(place));
+        if !found.is_empty()
+            && let Ok(mut stale) = self.stale.lock()
+        {
+            stale.in_vain = 0;
+        }
+        Ok(found)
+    }
+}
+
+fn missing_segment(id: &SegmentId) -> Error {
+    Error::new(ErrorKind::NotFound, "read a segment").object(id).detail("no pack in the index holds it")
 }
 
 impl SegmentStore for StoreReader {
@@ -121,12 +200,22 @@ impl NodeStore for StoreReader {
     fn load_blob(&self, id: &BlobId) -> Result<Vec<u8>> {
         let missing =
             || Error::new(ErrorKind::NotFound, "read a tree node").object(id).detail("no pack in the index holds it");
-        let (place, position) = self.store.index().blob(id)?.ok_or_else(missing)?;
+        let index = self.store.index();
+        let found = match index.blob(id)? {
+            None => {
+                let place = |index: &Index| Ok(index.blob(id)?.map(|(place, _)| place).into_iter().collect());
+                self.look_again(id.as_bytes(), &[], place)?;
+                index.blob(id)?
+            }
+            found => found,
+        };
+        let (place, position) = found.ok_or_else(missing)?;
+        // Where the segment was moved meanwhile, opening it finds its new place.
         let first = self.load_blob_at(id, &place, position);
         if !first.as_ref().is_err_and(is_of_the_object) {
             return first;
         }
-        for (other, position) in self.store.index().blob_places(id)? {
+        for (other, position) in index.blob_places(id)? {
             if other.header.id != place.header.id
                 && let Ok(bytes) = self.load_blob_at(id, &other, position)
             {
@@ -155,10 +244,20 @@ impl StoreReader {
 impl Store {
     /// Reads and opens the copy of a segment that lies here.
     pub(crate) fn open_segment(&self, place: &SegmentPlace) -> Result<Segment> {
+        self.open_sealed(place, &mut self.read_sealed(place)?)
+    }
+
+    /// Reads the bytes of the copy of a segment that lies here.
+    pub(crate) fn read_sealed(&self, place: &SegmentPlace) -> Result<Vec<u8>> {
         let name = ObjectName::of(Folder::Packs, place.pack);
-        let end = place.offset.saturating_add(u64::from(place.header.stored_length));
-        let mut sealed = self.backend().read(&name, place.offset..end)?;
-        self.open_sealed(place, &mut sealed)
+        let length = u64::from(place.header.stored_length);
+        let sealed = self.backend().read(&name, place.offset..place.offset.saturating_add(length))?;
+        if sealed.len() as u64 != length {
+            return Err(
+                corrupt("read a segment", "the storage returned another length than was asked for").object(name)
+            );
+        }
+        Ok(sealed)
     }
 
     /// Opens the bytes of a segment that were read from here.
@@ -188,7 +287,34 @@ impl Store {
         Ok(key)
     }
 
+    /// The sealed key of a segment's session, for another pack to hold that segment: as it stands in the header of the
+    /// segment's pack or of another one, or sealed anew.
+    pub(crate) fn session_entry(&self, place: &SegmentPlace) -> Result<SessionEntry> {
+        let session = place.header.session;
+        match self.session_entry_at(place) {
+            Ok((entry, _)) => return Ok(entry),
+            Err(error) if !is_of_the_object(&error) => return Err(error),
+            Err(_) => {}
+        }
+        for other in self.index().packs_of_session(&session, MAX_HEADERS)? {
+            if let Ok((entry, _)) = self.session_entry_at(&other) {
+                return Ok(entry);
+            }
+        }
+        let key = self.session_key(place)?;
+        let epoch = self.keys().current()?;
+        let readers = epoch.data_public.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Forbidden, "seal a session key").detail("this needs a reader's or owner's key")
+        })?;
+        SessionEntry::seal(&self.keys().repository, session, epoch.epoch, &key, readers)
+    }
+
     fn session_key_at(&self, place: &SegmentPlace) -> Result<SecretKey> {
+        self.session_entry_at(place).map(|(_, key)| key)
+    }
+
+    /// The sealed key of a segment's session in the header of the segment's pack, and what it holds.
+    fn session_entry_at(&self, place: &SegmentPlace) -> Result<(SessionEntry, SecretKey)> {
         let name = ObjectName::of(Folder::Packs, place.pack);
         let header = self.pack_header(&name, place.offset)?;
         let entry = header.sessions.iter().find(|entry| entry.session == place.header.session);
@@ -199,7 +325,8 @@ impl Store {
         let private = epoch.data_private.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::Forbidden, "read content").detail("this needs a reader's or owner's key")
         })?;
-        entry.open(&repository, private).map_err(|error| error.or_object(&name))
+        let key = entry.open(&repository, private).map_err(|error| error.or_object(&name))?;
+        Ok((entry.clone(), key))
     }
 
     /// Reads the header of a pack whose segments begin at `end` or before.
@@ -213,5 +340,55 @@ impl Store {
             bytes = self.backend().read(name, 0..length as u64)?;
         }
         PackHeader::decode(&bytes, &repository).map_err(|error| error.or_object(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Backend;
+    use crate::store::testing::Look;
+    use crate::testing::{Fixture, move_all};
+
+    #[test]
+    fn what_is_moved_while_it_is_read_is_found_in_its_new_place() {
+        let fixture = Fixture::new();
+        let mut moved = 0;
+        for skip in [0, 1, 2, 5, 11, 40, 90] {
+            let (store, other) = (fixture.open(), fixture.open());
+            let reader = fixture.reader(&store);
+            fixture.backend.before_look(Look::Read, Folder::Packs, skip, move |_| move_all(&other));
+            fixture.assert_content(&reader, fixture.roots[0].1);
+            moved += u32::from(!fixture.backend.is_waiting());
+        }
+        assert!(moved > 5, "{moved}");
+    }
+
+    #[test]
+    fn what_is_lost_is_not_looked_for_again_and_again() {
+        let fixture = Fixture::new();
+        let pack = fixture.data_pack();
+        fixture.backend.delete(&Fixture::pack_name(&pack)).unwrap();
+        let store = fixture.open();
+        let reader = fixture.reader(&store);
+        let mut lost = Vec::new();
+        let mut visit = |_: usize, place: SegmentPlace| {
+            lost.extend((place.pack == pack).then_some(place.header.id));
+            Ok(())
+        };
+        store.index().for_each_segment(&mut visit).unwrap();
+        assert!(lost.len() > 5);
+        let listings = fixture.backend.listings(Folder::Index);
+        for id in lost.iter().chain(&lost) {
+            assert_eq!(reader.segment(id).unwrap_err().kind(), ErrorKind::NotFound);
+        }
+        assert_eq!(fixture.backend.listings(Folder::Index), listings + 1);
+        // What the index does not know at all is looked for a few times.
+        for number in 0..100 {
+            let id = SegmentId::from_bytes([number; 32]);
+            assert_eq!(reader.segment(&id).unwrap_err().kind(), ErrorKind::NotFound);
+            assert!(reader.load_blob(&BlobId::from_bytes([number; 32])).is_err());
+        }
+        assert!(fixture.backend.listings(Folder::Index) < listings + 20);
     }
 }

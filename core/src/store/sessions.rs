@@ -2,8 +2,14 @@
 
 use super::sealed;
 use crate::backend::{Backend, Folder, ObjectInfo, ObjectName};
+use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, corrupt};
+use crate::format::checkpoint::Checkpoint;
+use crate::format::lease::Lease;
+use crate::format::sealed::Envelope;
 use crate::id::{SessionId, unhex};
+use crate::store::devices::DeviceList;
+use crate::store::keys::Keys;
 
 /// What a name in the folder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +84,38 @@ pub(super) fn list(backend: &dyn Backend, wanted: Role) -> Result<(Vec<SessionOb
         Ok(())
     })?;
     Ok((found, rejected))
+}
+
+/// What is wrong in the folder of sessions.
+#[derive(Debug)]
+pub(crate) struct SessionSurvey {
+    /// Leases and checkpoints that cannot be read or trusted.
+    pub(crate) rejected: RejectedObjects,
+    /// What has the name of neither.
+    pub(crate) strange: RejectedObjects,
+}
+
+/// Reads every lease and every checkpoint.
+pub(crate) fn survey(backend: &dyn Backend, keys: &Keys, devices: &DeviceList, ctx: &Context) -> Result<SessionSurvey> {
+    let (leases, strange) = list(backend, Role::Lease)?;
+    let (checkpoints, _) = list(backend, Role::Checkpoint)?;
+    let mut survey = SessionSurvey { rejected: Vec::new(), strange };
+    for object in leases.into_iter().chain(checkpoints) {
+        ctx.check("check the sessions")?;
+        let read = match object.role {
+            Role::Lease => sealed::read::<Lease>(backend, keys, devices, &object.info)
+                .and_then(|read| object.check(&read.value.session, read.value.sequence, Lease::READ)),
+            Role::Checkpoint => sealed::read::<Checkpoint>(backend, keys, devices, &object.info)
+                .and_then(|read| object.check(&read.value.session, read.value.sequence, Checkpoint::READ)),
+        };
+        match read {
+            Ok(()) => {}
+            Err(error) if sealed::is_gone(&error) => {}
+            Err(error) if sealed::is_of_one_object(&error) => survey.rejected.push((object.info, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(survey)
 }
 
 impl SessionObject {

@@ -24,6 +24,13 @@ pub(super) fn repeated_time() -> Option<Timestamp> {
 type Hook = Box<dyn FnOnce(&dyn Backend) + Send>;
 type Hooks = Vec<(Folder, Hook)>;
 
+/// What a hook waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    Read,
+    List,
+}
+
 #[derive(Default)]
 pub(crate) struct TestBackend {
     inner: MemoryBackend,
@@ -33,6 +40,8 @@ pub(crate) struct TestBackend {
     refuse_read: Mutex<Option<(ObjectName, ErrorKind)>>,
     lose_answer: Mutex<Option<(Folder, ErrorKind)>>,
     before_put: Mutex<Hooks>,
+    before_look: Mutex<Option<(Look, Folder, usize, Hook)>>,
+    listings: Mutex<BTreeMap<Folder, usize>>,
 }
 
 impl TestBackend {
@@ -58,6 +67,47 @@ impl TestBackend {
     /// Runs `hook` once, right before the next object is put into `folder`.
     pub(crate) fn before_put(&self, folder: Folder, hook: impl FnOnce(&dyn Backend) + Send + 'static) {
         self.before_put.lock().unwrap().push((folder, Box::new(hook)));
+    }
+
+    /// Runs `hook` once, right before a folder is read from, or listed, the time after `skip` others.
+    pub(crate) fn before_look(
+        &self,
+        look: Look,
+        folder: Folder,
+        skip: usize,
+        hook: impl FnOnce(&dyn Backend) + Send + 'static,
+    ) {
+        *self.before_look.lock().unwrap() = Some((look, folder, skip, Box::new(hook)));
+    }
+
+    /// How often a folder was listed.
+    pub(crate) fn listings(&self, folder: Folder) -> usize {
+        self.listings.lock().unwrap().get(&folder).copied().unwrap_or_default()
+    }
+
+    /// Whether the hook is still waiting.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.before_look.lock().unwrap().is_some()
+    }
+
+    fn looked(&self, look: Look, folder: Folder) {
+        let hook = {
+            let mut waiting = self.before_look.lock().unwrap();
+            match waiting.as_mut() {
+                Some((of, at, skip, _)) if (*of, *at) == (look, folder) => {
+                    if *skip > 0 {
+                        *skip -= 1;
+                        None
+                    } else {
+                        waiting.take()
+                    }
+                }
+                _ => None,
+            }
+        };
+        if let Some((_, _, _, hook)) = hook {
+            hook(self);
+        }
     }
 
     /// The next object put into `folder` is stored, and an error returned.
@@ -113,6 +163,7 @@ impl Backend for TestBackend {
     }
 
     fn read(&self, name: &ObjectName, range: Range<u64>) -> Result<Vec<u8>> {
+        self.looked(Look::Read, name.folder());
         match &*self.refuse_read.lock().unwrap() {
             Some((refused, kind)) if refused == name => Err(Error::new(*kind, "read an object").object(name)),
             _ => self.inner.read(name, range),
@@ -124,6 +175,8 @@ impl Backend for TestBackend {
     }
 
     fn list(&self, folder: Folder, found: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
+        *self.listings.lock().unwrap().entry(folder).or_default() += 1;
+        self.looked(Look::List, folder);
         self.inner.list(folder, &mut |info| found(self.timed(info)))
     }
 

@@ -61,6 +61,7 @@ fn run(app: &App, command: Command) -> Result<Exit> {
         Command::Prune(args) => commands::prune::run(app, &args),
         Command::RebuildIndex(args) => commands::rebuild_index::run(app, &args),
         Command::Reencrypt(args) => commands::reencrypt::run(app, &args),
+        Command::Repair(args) => commands::repair::run(app, &args),
         Command::Quickstart(args) => commands::quickstart::run(app, &args),
         Command::Completions(args) => commands::completions::run(app, &args),
         Command::Man(args) => commands::man::run(app, &args),

@@ -116,6 +116,7 @@ pub(crate) enum Command {
     Prune(commands::prune::PruneArgs),
     RebuildIndex(commands::rebuild_index::RebuildIndexArgs),
     Reencrypt(commands::reencrypt::ReencryptArgs),
+    Repair(commands::repair::RepairArgs),
     Quickstart(commands::quickstart::QuickstartArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

@@ -207,3 +207,56 @@ fn damage_is_found() {
     assert!(found.json().iter().any(|object| object["type"] == "damage"));
     setup.run(["check", "-q"]).expect(0);
 }
+
+/// A file in which a byte is another one.
+fn spoil(path: &std::path::Path, at: impl FnOnce(usize) -> usize) {
+    let mut bytes = fs::read(path).unwrap();
+    let at = at(bytes.len());
+    bytes[at] ^= 1;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+fn packs(setup: &Setup) -> Vec<std::path::PathBuf> {
+    let folders = fs::read_dir(setup.path("repository/packs")).unwrap().filter_map(Result::ok);
+    folders.flat_map(|folder| fs::read_dir(folder.path()).unwrap()).map(|pack| pack.unwrap().path()).collect()
+}
+
+#[test]
+fn damage_is_repaired_and_what_is_lost_is_named() {
+    let setup = Setup::new();
+    setup.run(["backup", "source"]).expect(0);
+    assert!(setup.run(["repair"]).expect(0).out.contains("Nothing had to be repaired"));
+    // The end of a pack: nothing of its content is lost.
+    let first = packs(&setup).remove(0);
+    spoil(&first, |length| length - 1);
+    setup.run(["check", "-q", "--read-data"]).expect(12);
+    let look = setup.run(["repair", "--dry-run"]).expect(0);
+    assert!(look.out.contains("Everything can be mended") && look.out.contains("nothing was written"), "{}", look.out);
+    let mended = setup.run(["repair"]).expect(0);
+    assert!(mended.err.contains("damage: packs/") && mended.out.contains("Everything is whole again"), "{mended:?}");
+    setup.run(["check", "-q", "--read-data", "--verify-content"]).expect(0);
+    setup.run(["restore", "latest", "--target", "restored"]).expect(0);
+    assert_eq!(setup.differences("restored"), []);
+    assert_eq!(setup.run(["repair", "--json"]).expect(0).object("summary")["packs_written"], 0);
+
+    // The middle of one: some content is.
+    let sound = packs(&setup);
+    let largest =
+        sound.iter().filter(|pack| **pack != first).max_by_key(|pack| fs::metadata(pack).unwrap().len()).unwrap();
+    spoil(largest, |length| length / 2);
+    let old = setup.run(["--json", "snapshots"]).expect(0).object("snapshot");
+    let repaired = setup.run(["--json", "repair"]).expect(3);
+    assert_eq!(repaired.object("summary")["outcome"], "partial");
+    let snapshot = repaired.object("salvaged_snapshot");
+    assert_eq!((&snapshot["damaged"], &snapshot["already"]), (&old["id"], &false.into()));
+    let lost: Vec<_> = repaired.json().into_iter().filter(|object| object["type"] == "lost").collect();
+    assert_eq!(lost.len() as u64, repaired.object("summary")["losses"].as_u64().unwrap());
+    assert!(lost.iter().all(|lost| lost["what"] == "file" || lost["what"] == "entries"), "{lost:?}");
+    let again = setup.run(["repair"]).expect(3);
+    assert!(again.out.contains("since an earlier repair") && again.err.contains("lost: in snapshot"), "{again:?}");
+    // Everything in the new snapshot is there.
+    setup.run(["restore", "latest", "--target", "salvaged"]).expect(0);
+    assert_eq!(setup.run(["--json", "snapshots"]).expect(0).json().last().unwrap()["tags"][0], "salvaged");
+    setup.run(["check", "-q"]).expect(12);
+}

@@ -140,6 +140,18 @@ impl Index {
         Ok(self.search(|table| Ok(table.has_segment(id)?.then_some(())))?.is_some())
     }
 
+    /// Whether a pack is listed.
+    pub(crate) fn has_pack(&self, id: &PackId) -> Result<bool> {
+        for part in self.parts()?.iter() {
+            for pack in part.table.packs() {
+                if pack.map_err(|error| self.broken(part, error))?.0 == *id {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     /// Every indexed pack with its length, in ascending order.
     #[cfg(test)]
     pub(crate) fn packs(&self) -> Result<BTreeMap<PackId, u64>> {

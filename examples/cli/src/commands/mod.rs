@@ -18,6 +18,7 @@ pub(crate) mod prune;
 pub(crate) mod quickstart;
 pub(crate) mod rebuild_index;
 pub(crate) mod reencrypt;
+pub(crate) mod repair;
 pub(crate) mod restore;
 mod rotate;
 mod select;
