@@ -20,7 +20,8 @@ pub enum KeepReason {
     Period {
         /// Which one.
         period: Period,
-        /// By the device's clock: storage received it later, as after an import or a move to other storage.
+        /// Going by devices' clocks, since storage received some later than they say, as after an import or a move to
+        /// other storage.
         claimed: bool,
     },
     /// Storage received it within this time.
@@ -61,7 +62,7 @@ impl fmt::Display for KeepReason {
             KeepReason::Last(rank) => write!(f, "last {rank}"),
             KeepReason::Period { period, claimed: false } => write!(f, "{} {period}", period.kind().name()),
             KeepReason::Period { period, claimed: true } => {
-                write!(f, "{} {period} by the device's clock", period.kind().name())
+                write!(f, "{} {period} going by devices' clocks", period.kind().name())
             }
             KeepReason::Within(time) => write!(f, "within {}", Span(*time)),
             KeepReason::Tag(tag) => write!(f, "tag {}", tag.escape_debug()),

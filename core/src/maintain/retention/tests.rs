@@ -253,7 +253,7 @@ fn a_history_that_was_moved_to_other_storage_is_thinned_out_by_what_it_claims() 
     }
     assert!(stay.len() < 20, "{stay:?}");
     let decided = decisions(&policy, &snapshots, NOON);
-    assert_eq!(said(&decided[&97]), ["daily 2026-11-19 by the device's clock"]);
+    assert_eq!(said(&decided[&97]), ["daily 2026-11-19 going by devices' clocks"]);
 }
 
 #[test]

@@ -17,10 +17,11 @@ use strongroom::{ForgetOptions, GroupBy, PeriodKind, RetentionPolicy, SnapshotFi
 /// Removes snapshots by a policy or by name, and says why each stays or goes
 ///
 /// A snapshot stays as soon as one rule keeps it. What counts is when storage received it, not what the device's
-/// clock said. The newest of each group stays, and the newest complete one; so does what is held. What the removed
-/// snapshots alone referred to stays in storage until the repository is pruned.
+/// clock said. The newest of each group stays, and the newest complete one; so does what is held. `strongroom prune`
+/// then frees what the removed snapshots alone referred to.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
+#[command(override_usage = "strongroom forget [OPTIONS] SNAPSHOT...\n       strongroom forget [OPTIONS] --keep-...")]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args([
     "snapshots", "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly",
     "keep_within", "keep_within_hourly", "keep_within_daily", "keep_within_weekly", "keep_within_monthly",

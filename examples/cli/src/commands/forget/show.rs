@@ -54,7 +54,7 @@ fn tell(ui: &Ui, report: &ForgetReport) {
     }
     ui.say(&format!("{removed} removed, {kept}."));
     if report.removed > 0 {
-        ui.say("What they alone referred to stays in storage until the repository is pruned.");
+        ui.say("`strongroom prune` frees what they alone referred to.");
     }
 }
 
