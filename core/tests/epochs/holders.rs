@@ -301,7 +301,8 @@ fn a_backup_at_work_while_an_epoch_begins_is_a_good_one() {
     let error = writer.backup(strongroom::IterSource::new(rows), &BackupOptions::new(), &ctx()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Untrusted, "{error}");
     assert_eq!(town.vault.names(Folder::Snapshots), snapshots);
-    super::common::assert_sound(&town.owner);
+    let target = tempfile::tempdir_in(town.scratch.path()).unwrap();
+    super::common::restore(&town.owner, report.snapshot().unwrap(), target.path());
 }
 
 #[test]
