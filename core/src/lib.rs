@@ -59,8 +59,8 @@ pub use format::entry::{Content, Entry, EntryKind, HardLink, Hole, Metadata, Own
 pub use format::snapshot::{SnapshotCounts, SnapshotOutcome};
 pub use id::{BlobId, DeviceId, IndexId, LineageId, PackId, RepositoryId, SegmentId, SessionId, SlotId, SnapshotId};
 pub use maintain::{
-    DamagedPack, Loss, ParityReport, PruneOptions, PruneReport, RebuildReport, RepairOptions, RepairReport,
-    RepositoryStats, SalvagedSnapshot, SnapshotStats, UnreadablePack,
+    DamagedPack, Loss, ParityReport, PruneOptions, PruneReport, RebuildReport, ReencryptOptions, ReencryptReport,
+    RepairOptions, RepairReport, RepositoryStats, SalvagedSnapshot, SnapshotStats, UnreadablePack,
 };
 pub use maintain::{
     ForgetOptions, ForgetReport, GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision,
@@ -71,7 +71,8 @@ pub use problem::{Problem, ProblemReason};
 pub use progress::{Phase, Progress, ProgressSink};
 pub use report::Outcome;
 pub use repository::{
-    BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository, SessionInfo,
+    BackupReport, Changes, CreateOptions, Difference, Listing, NewKey, OpenOptions, Pattern, Repository, RevokeOptions,
+    SessionInfo,
 };
 pub use restore::{FileReader, Overwrite, Ownership, RestoreOptions, RestoreReport};
 pub use source::{
@@ -79,5 +80,7 @@ pub use source::{
 };
 pub use store::devices::DeviceInfo;
 pub use store::filter::SnapshotFilter;
-pub use store::keys::{PassphraseChange, Revocation, Secret, SlotInfo, SlotMethod};
+pub use store::keys::{
+    KeyRemoval, LeftBehind, PassphraseChange, Revocation, RotationReport, Secret, SlotInfo, SlotMethod,
+};
 pub use store::snapshots::{Snapshot, SnapshotListing};

@@ -25,6 +25,8 @@ pub enum Phase {
     Indexing,
     /// Writing the last objects.
     Finishing,
+    /// Moving stored content to newer keys.
+    Reencrypting,
 }
 
 impl Phase {
@@ -39,6 +41,7 @@ impl Phase {
             Phase::Copying => "copying",
             Phase::Indexing => "indexing",
             Phase::Finishing => "finishing",
+            Phase::Reencrypting => "reencrypting",
         }
     }
 }

@@ -140,7 +140,7 @@ impl Fixture {
 
     /// The repository opened anew with what a role may.
     pub(crate) fn open_as(&self, role: Role) -> Arc<Store> {
-        self.open_with(Keys::new(self.keys.bundle_for(role, None).unwrap(), None, None))
+        self.open_with(Keys::new(self.keys.bundle_for(role, None).unwrap(), None, None).unwrap())
     }
 
     fn open_with(&self, keys: Keys) -> Arc<Store> {

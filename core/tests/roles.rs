@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use strongroom::{
     Backend, BackupOptions, CheckOptions, Context, Cost, DeviceKey, DeviceRequest, EntryPath, Error, ErrorKind, Folder,
     ForgetOptions, LocalBackend, NewKey, OpenOptions, Pattern, PruneOptions, Repository, RestoreOptions, Result,
-    RetentionPolicy, Role, Secret, SlotMethod, SnapshotFilter, SnapshotId, Source, Timestamp,
+    RetentionPolicy, RevokeOptions, Role, Secret, SlotMethod, SnapshotFilter, SnapshotId, Source, Timestamp,
 };
 
 fn pass(text: &str) -> Secret {
@@ -131,9 +131,15 @@ fn operations(scene: &Scene, repo: &Repository) -> BTreeMap<&'static str, Result
         ("list devices", repo.devices().map(drop)),
         ("add a key", repo.add_key(&key).map(drop)),
         ("add a recovery code", repo.add_recovery_code(Role::Reader, "code").map(drop)),
-        ("remove a key", repo.remove_key(&unknown_slot).or_else(not_found_is_fine)),
+        (
+            "remove a key",
+            repo.remove_key(&unknown_slot, &RevokeOptions::new(), &ctx).map(drop).or_else(not_found_is_fine),
+        ),
         ("add a device", repo.add_device(&device.request("phone").unwrap(), Role::Writer).map(drop)),
-        ("revoke a device", repo.revoke_device(&device.id()).map(drop).or_else(not_found_is_fine)),
+        (
+            "revoke a device",
+            repo.revoke_device(&device.id(), &RevokeOptions::new(), &ctx).map(drop).or_else(not_found_is_fine),
+        ),
     ])
 }
 
@@ -325,7 +331,7 @@ fn a_device_is_let_in_by_its_request_and_shut_out_by_name() {
     let name = format!("snapshots/{before}").parse().unwrap();
     let received = scene.vault.stat(&name).unwrap().modified;
     scene.vault.set_time(&name, Timestamp::new(received.seconds - 10, 0));
-    let revocation = scene.owner.revoke_device(&key.id()).unwrap();
+    let revocation = scene.owner.revoke_device(&key.id(), &RevokeOptions::new(), &Context::new()).unwrap();
     assert_eq!((revocation.device, revocation.removed, revocation.remaining.len()), (key.id(), vec![slot.id], 0));
     assert_eq!(scene.refused(&device).kind(), ErrorKind::WrongKey);
     // It keeps what it holds in memory, and is not believed any more.
@@ -342,7 +348,10 @@ fn a_device_is_let_in_by_its_request_and_shut_out_by_name() {
     let listed = scene.owner.devices().unwrap();
     assert!(listed.iter().find(|one| one.id == key.id()).unwrap().revoked.is_some());
     let unknown = DeviceKey::generate().unwrap().id();
-    assert_eq!(scene.owner.revoke_device(&unknown).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(
+        scene.owner.revoke_device(&unknown, &RevokeOptions::new(), &Context::new()).unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
 }
 
 #[test]
@@ -385,10 +394,10 @@ fn a_recovery_code_is_typed_by_a_person() {
     let repo = Repository::open(scene.vault.clone(), &Secret::recovery_code(&text).unwrap()).unwrap();
     repo.add_key(&new_key("new owner", Role::Owner)).unwrap();
     let old = repo.keys().unwrap().into_iter().find(|key| key.label == "label of owner").unwrap();
-    repo.remove_key(&old.id).unwrap();
+    repo.remove_key(&old.id, &RevokeOptions::new(), &Context::new()).unwrap();
     assert_eq!(scene.refused(&pass("owner")).kind(), ErrorKind::WrongKey);
     let owner = scene.open("new owner");
-    owner.remove_key(&slot).unwrap();
+    owner.remove_key(&slot, &RevokeOptions::new(), &Context::new()).unwrap();
     assert_eq!(scene.refused(&Secret::recovery_code(&text).unwrap()).kind(), ErrorKind::WrongKey);
     restore(&owner, &scene.snapshot, &scene.scratch.path().join("target"));
 }
@@ -447,7 +456,9 @@ fn where_nothing_can_be_deleted_the_old_key_is_named() {
     assert_eq!(scene.open("new").role(), Role::Owner);
     assert_eq!(scene.open("owner").role(), Role::Owner, "it is still there, as was said");
     let reader = repo.keys().unwrap().into_iter().find(|key| key.role == Role::Reader).unwrap().id;
-    assert_eq!(repo.remove_key(&reader).unwrap_err().kind(), ErrorKind::PermissionDenied);
+    let removal = repo.remove_key(&reader, &RevokeOptions::new(), &Context::new()).unwrap();
+    let (remaining, error) = removal.remaining.into_iter().next().unwrap();
+    assert_eq!((remaining, error.kind(), removal.removed), (reader, ErrorKind::PermissionDenied, Vec::new()));
     // A backup adds only.
     back_up_with(&repo, Source::paths([scene.source()]), &described());
 }
@@ -460,15 +471,18 @@ fn a_removed_key_opens_nothing_and_the_last_one_stays() {
     assert!(keys.windows(2).all(|pair| pair[0].created <= pair[1].created));
     let own = keys.iter().find(|key| key.current).unwrap();
     assert_eq!((own.role, own.method, own.label.as_str()), (Role::Owner, SlotMethod::Passphrase, "label of owner"));
-    let error = scene.owner.remove_key(&own.id).unwrap_err();
+    let error = scene.owner.remove_key(&own.id, &RevokeOptions::new(), &Context::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
     for role in ["writer", "reader", "maintainer"] {
         let key = keys.iter().find(|key| key.role.name() == role).unwrap();
-        scene.owner.remove_key(&key.id).unwrap();
+        scene.owner.remove_key(&key.id, &RevokeOptions::new(), &Context::new()).unwrap();
         let error = scene.refused(&pass(role));
         assert_eq!(error.kind(), ErrorKind::WrongKey, "{error}");
         assert!(error.detail_text().unwrap().contains("passphrase is wrong"), "{error}");
-        assert_eq!(scene.owner.remove_key(&key.id).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(
+            scene.owner.remove_key(&key.id, &RevokeOptions::new(), &Context::new()).unwrap_err().kind(),
+            ErrorKind::NotFound
+        );
     }
     assert_eq!(scene.open("owner").role(), Role::Owner);
     let error = scene.owner.add_key(&NewKey::new(pass(""), Role::Reader)).unwrap_err();

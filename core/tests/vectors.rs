@@ -124,7 +124,7 @@ fn data(repository: &Repository, snapshot: &Snapshot, entry: &Entry) -> Result<V
 
 #[test]
 fn sound_repositories_hold_what_they_should() {
-    for name in ["minimal", "all-kinds", "incremental", "keys", "large"] {
+    for name in ["minimal", "all-kinds", "incremental", "keys", "large", "epochs"] {
         let expected = read(&folder().join("repositories").join(name).join("expected.json"));
         let backend = backend(&load(name));
         let repository = Repository::open(backend, &secret(&expected["secrets"][0])).unwrap();
@@ -136,7 +136,9 @@ fn sound_repositories_hold_what_they_should() {
             let told = slots.iter().find(|told| told["id"] == slot.id.to_string()).unwrap();
             assert_eq!((slot.role.name(), slot.method.name()), (text(&told["role"]), text(&told["method"])));
             assert_eq!(slot.label, text(&told["label"]));
+            assert_eq!(Some(u64::from(slot.epoch)), told["epoch"].as_u64());
         }
+        assert_eq!(Some(u64::from(repository.epoch().unwrap())), expected["epoch"].as_u64());
         let devices = repository.devices().unwrap();
         let told = expected["devices"].as_array().unwrap();
         assert_eq!(devices.len(), told.len());
@@ -191,20 +193,25 @@ fn check_snapshot(repository: &Repository, snapshot: &Snapshot, told: &Value) {
 
 #[test]
 fn every_secret_opens_what_it_should() {
-    let expected = read(&folder().join("repositories/keys/expected.json"));
-    let objects = load("keys");
-    for told in expected["secrets"].as_array().unwrap() {
-        let repository = Repository::open(backend(&objects), &secret(told)).unwrap();
-        assert_eq!(repository.role().name(), told["role"]);
-        let found = snapshots(&repository);
-        assert_eq!(found.len(), expected["snapshots"].as_array().unwrap().len());
-        let reads = matches!(repository.role(), Role::Reader | Role::Owner);
-        assert!(found.iter().all(|snapshot| snapshot.body_readable == reads));
-        let listed =
-            repository.list(&found[0].id, &EntryPath::root(), true).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        match listed {
-            Ok(entries) => assert!(reads && entries.len() == 1),
-            Err(error) => assert!(!reads && error.kind() == ErrorKind::Forbidden, "{error}"),
+    for name in ["keys", "epochs"] {
+        let expected = read(&folder().join("repositories").join(name).join("expected.json"));
+        let objects = load(name);
+        for told in expected["secrets"].as_array().unwrap() {
+            let repository = Repository::open(backend(&objects), &secret(told)).unwrap();
+            assert_eq!(repository.role().name(), told["role"]);
+            let (found, known) = (snapshots(&repository), expected["snapshots"].as_array().unwrap());
+            assert_eq!(found.len(), known.len());
+            let reads = matches!(repository.role(), Role::Reader | Role::Owner);
+            assert!(found.iter().all(|snapshot| snapshot.body_readable == reads));
+            for snapshot in found {
+                let told = known.iter().find(|told| told["id"] == snapshot.id.to_string()).unwrap();
+                let listed = repository.list(&snapshot.id, &EntryPath::root(), true);
+                match listed.and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+                    // The root itself is not listed.
+                    Ok(entries) => assert!(reads && entries.len() + 1 == told["entries"].as_array().unwrap().len()),
+                    Err(error) => assert!(!reads && error.kind() == ErrorKind::Forbidden, "{error}"),
+                }
+            }
         }
     }
 }

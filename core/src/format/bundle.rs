@@ -130,8 +130,17 @@ pub(crate) struct Bundle {
     pub(crate) id_key: Option<SecretKey>,
     pub(crate) chunker_key: Option<SecretKey>,
     pub(crate) root: Option<SecretKey>,
-    /// Seed of the key that signs for a writer or reader without a device key.
-    pub(crate) signing_seed: Option<SecretKey>,
+    /// The secret keys of a holder without a device key; owners need none.
+    pub(crate) holder: Option<HolderSeeds>,
+}
+
+/// Seeds that stand in for a device key where a passphrase, code or account key opens the slot.
+#[derive(Debug, Clone)]
+pub(crate) struct HolderSeeds {
+    /// Seed of the key that signs.
+    pub(crate) signing: SecretKey,
+    /// Seed of the key that newer bundles are sealed to. Without it the holder gets none.
+    pub(crate) kem: Option<SecretKey>,
 }
 
 impl Bundle {
@@ -143,7 +152,7 @@ impl Bundle {
         repository: RepositoryId,
         role: Role,
         epochs: &[u32],
-        signing_seed: Option<SecretKey>,
+        holder: Option<HolderSeeds>,
     ) -> Result<Self> {
         if epochs.first().is_none_or(|first| *first < FIRST_EPOCH) || !epochs.is_sorted_by(|left, right| left < right) {
             return Err(internal("derive keys", "epochs must ascend from 1"));
@@ -170,7 +179,7 @@ impl Bundle {
             id_key: writes.then(|| root.derive("strongroom format 1 id key")),
             chunker_key: writes.then(|| root.derive("strongroom format 1 chunker key")),
             root: (role == Role::Owner).then(|| root.clone()),
-            signing_seed,
+            holder,
         })
     }
 
@@ -184,22 +193,24 @@ impl Bundle {
         self.epochs.last().map_or(FIRST_EPOCH, |epoch| epoch.epoch)
     }
 
-    /// The bundle of another role of the same repository and epochs; only an owner's bundle can make one.
-    pub(crate) fn for_role(&self, role: Role, signing_seed: Option<SecretKey>) -> Result<Bundle> {
-        let root = self.root.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::Forbidden, "make a key").detail("only an owner can make keys for others")
-        })?;
-        let epochs: Vec<u32> = self.epochs.iter().map(|epoch| epoch.epoch).collect();
-        Bundle::derive(root, self.repository, role, &epochs, signing_seed)
+    /// The same keys, for a holder with these seeds.
+    pub(crate) fn with_holder(&self, holder: Option<HolderSeeds>) -> Bundle {
+        Bundle { holder, ..self.clone() }
     }
 
     pub(crate) fn encode(&self) -> SecretBytes {
         let owner = self.root.is_some();
-        let optional = [&self.id_key, &self.chunker_key, &self.root, &self.signing_seed];
+        let signing = self.holder.as_ref().map(|holder| &holder.signing);
+        let kem = self.holder.as_ref().and_then(|holder| holder.kem.as_ref());
         // What an owner can derive from the root is not written.
-        let fields =
-            [(5, optional[0], !owner), (6, optional[1], !owner), (7, optional[2], true), (8, optional[3], true)]
-                .map(|(key, value, written)| (key, value.as_ref().filter(|_| written)));
+        let derivable = |key: &'_ Option<SecretKey>| key.as_ref().filter(|_| !owner).cloned();
+        let fields = [
+            (5, derivable(&self.id_key)),
+            (6, derivable(&self.chunker_key)),
+            (7, self.root.clone()),
+            (8, signing.cloned()),
+            (9, kem.cloned()),
+        ];
         let mut writer = SecretWriter::new();
         writer
             .map(5 + fields.iter().filter(|(_, value)| value.is_some()).count())
@@ -225,9 +236,9 @@ impl Bundle {
                 writer.bytes(3, private.seed().expose());
             }
         }
-        for (key, value) in fields {
+        for (key, value) in &fields {
             if let Some(value) = value {
-                writer.bytes(key, value.expose());
+                writer.bytes(*key, value.expose());
             }
         }
         writer.finish()
@@ -248,18 +259,16 @@ impl Bundle {
             let count = list.list(MAX_EPOCHS)?;
             let epochs: Vec<RawEpoch> = (0..count).map(|_| list.map(RawEpoch::read)).collect::<Result<_>>()?;
             let mut key = |key| map.optional_array(key).map(|bytes| bytes.map(SecretKey::from_bytes));
-            let (id_key, chunker_key, root, signing_seed) = (key(5)?, key(6)?, key(7)?, key(8)?);
+            let (id_key, chunker_key, root, signing, kem) = (key(5)?, key(6)?, key(7)?, key(8)?, key(9)?);
+            let holder = match (signing, kem) {
+                (Some(signing), kem) => Some(HolderSeeds { signing, kem }),
+                (None, None) => None,
+                (None, Some(_)) => return Err(wrong_keys(operation)),
+            };
             match root {
-                Some(root) => owner_bundle(
-                    &root,
-                    repository,
-                    role,
-                    owner,
-                    &epochs,
-                    [id_key, chunker_key],
-                    signing_seed,
-                    operation,
-                ),
+                Some(root) => {
+                    owner_bundle(&root, repository, role, owner, &epochs, [id_key, chunker_key], holder, operation)
+                }
                 None => {
                     let newest = epochs.len();
                     let epochs = epochs
@@ -267,7 +276,7 @@ impl Bundle {
                         .zip(1..)
                         .map(|(epoch, position)| epoch.finish(role, position == newest, operation))
                         .collect::<Result<_>>()?;
-                    Ok(Bundle { repository, role, owner, epochs, id_key, chunker_key, root, signing_seed })
+                    Ok(Bundle { repository, role, owner, epochs, id_key, chunker_key, root, holder })
                 }
             }
         })?;
@@ -282,10 +291,16 @@ impl Bundle {
             return Err(corrupt(operation, "the epochs of its keys do not ascend from 1"));
         }
         let writes = self.role.can_write();
+        let holder = match (&self.holder, self.role) {
+            (None, _) | (Some(_), Role::Writer | Role::Reader) => true,
+            // A maintainer signs nothing; all the pair is good for is to be given newer bundles.
+            (Some(holder), Role::Maintainer) => holder.kem.is_some(),
+            (Some(_), Role::Owner) => false,
+        };
         let exact = self.id_key.is_some() == writes
             && self.chunker_key.is_some() == writes
             && self.root.is_some() == (self.role == Role::Owner)
-            && (self.signing_seed.is_none() || matches!(self.role, Role::Writer | Role::Reader));
+            && holder;
         if exact { Ok(()) } else { Err(wrong_keys(operation)) }
     }
 }
@@ -334,7 +349,7 @@ fn owner_bundle(
     owner: VerifyingKey,
     epochs: &[RawEpoch],
     derivable: [Option<SecretKey>; 2],
-    signing_seed: Option<SecretKey>,
+    holder: Option<HolderSeeds>,
     operation: &'static str,
 ) -> Result<Bundle> {
     let bare = |epoch: &RawEpoch| epoch.index.is_none() && epoch.data_public.is_none() && epoch.data_private.is_none();
@@ -342,7 +357,7 @@ fn owner_bundle(
         return Err(wrong_keys(operation));
     }
     let numbers: Vec<u32> = epochs.iter().map(|epoch| epoch.epoch).collect();
-    let bundle = Bundle::derive(root, repository, role, &numbers, signing_seed)
+    let bundle = Bundle::derive(root, repository, role, &numbers, holder)
         .map_err(|_| corrupt(operation, "the epochs of its keys do not ascend from 1"))?;
     if bundle.owner == owner {
         Ok(bundle)
@@ -365,9 +380,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn bundle(role: Role, epochs: &[u32], seed: Option<[u8; 32]>) -> Bundle {
+    /// Seeds of signing and, if there is one, of the X-Wing key.
+    type Seeds = Option<([u8; 32], Option<[u8; 32]>)>;
+
+    fn bundle(role: Role, epochs: &[u32], seeds: Seeds) -> Bundle {
         let root = SecretKey::from_bytes([7; 32]);
-        Bundle::derive(&root, RepositoryId::from_bytes([1; 16]), role, epochs, seed.map(SecretKey::from_bytes)).unwrap()
+        let holder = seeds.map(|(signing, kem)| HolderSeeds {
+            signing: SecretKey::from_bytes(signing),
+            kem: kem.map(SecretKey::from_bytes),
+        });
+        Bundle::derive(&root, RepositoryId::from_bytes([1; 16]), role, epochs, holder).unwrap()
     }
 
     fn bytes(key: Option<&SecretKey>) -> Option<[u8; 32]> {
@@ -401,16 +423,13 @@ mod tests {
     fn every_role_derives_the_same_keys() {
         let owner = bundle(Role::Owner, &[1, 2], None);
         for role in Role::ALL {
-            let other = owner.for_role(role, None).unwrap();
+            let other = bundle(role, &[1, 2], None);
             assert_eq!(other.owner, owner.owner);
             for (left, right) in owner.epochs().iter().zip(other.epochs()) {
                 assert_eq!(left.index.expose(), right.index.expose());
                 if let (Some(left), Some(right)) = (&left.data_public, &right.data_public) {
                     assert!(left == right);
                 }
-            }
-            if role != Role::Owner {
-                assert_eq!(other.for_role(Role::Writer, None).unwrap_err().kind(), ErrorKind::Forbidden);
             }
         }
         let [one, two] = owner.epochs() else { panic!() };
@@ -419,15 +438,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(role in prop::sample::select(Role::ALL.as_slice()), seed: Option<[u8; 32]>, epochs in prop::collection::btree_set(1u32.., 1..4)) {
-            let seed = seed.filter(|_| matches!(role, Role::Writer | Role::Reader));
+        fn round_trip(role in prop::sample::select(Role::ALL.as_slice()), seeds: Seeds, epochs in prop::collection::btree_set(1u32.., 1..4)) {
+            let seeds = seeds.filter(|(_, kem)| match role {
+                Role::Writer | Role::Reader => true,
+                Role::Maintainer => kem.is_some(),
+                Role::Owner => false,
+            });
             let epochs: Vec<u32> = epochs.into_iter().collect();
-            let bundle = bundle(role, &epochs, seed);
+            let bundle = bundle(role, &epochs, seeds);
             let encoded = bundle.encode();
             let decoded = Bundle::decode(&encoded, "read").unwrap();
             prop_assert_eq!(decoded.encode(), encoded);
             prop_assert_eq!(decoded.role, role);
-            prop_assert_eq!(bytes(decoded.signing_seed.as_ref()), seed);
+            let found = decoded.holder.map(|holder| (*holder.signing.expose(), bytes(holder.kem.as_ref())));
+            prop_assert_eq!(found, seeds);
             prop_assert_eq!(bytes(decoded.id_key.as_ref()), bytes(bundle.id_key.as_ref()));
             prop_assert_eq!(bytes(decoded.chunker_key.as_ref()), bytes(bundle.chunker_key.as_ref()));
         }
@@ -455,11 +479,9 @@ mod tests {
             cases.push(Bundle { epochs: good.epochs.iter().rev().cloned().collect(), ..good.clone() });
             cases.push(Bundle { epochs: Vec::new(), ..good });
         }
-        cases.push(Bundle {
-            signing_seed: Some(SecretKey::from_bytes([0; 32])),
-            ..bundle(Role::Maintainer, &[1], None)
-        });
-        cases.push(Bundle { signing_seed: Some(SecretKey::from_bytes([0; 32])), ..bundle(Role::Owner, &[1], None) });
+        cases.push(bundle(Role::Maintainer, &[1], Some(([0; 32], None))));
+        cases.push(bundle(Role::Owner, &[1], Some(([0; 32], None))));
+        cases.push(bundle(Role::Owner, &[1], Some(([0; 32], Some([1; 32])))));
         let stranger = SigningKey::from_seed(SecretKey::from_bytes([9; 32])).verifying_key();
         cases.push(Bundle { owner: stranger, ..bundle(Role::Owner, &[1], None) });
         for case in cases {

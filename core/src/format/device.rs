@@ -8,8 +8,8 @@ use super::signed;
 use crate::crypto::kem::{self, PrivateKey, PublicKey};
 use crate::crypto::sign::{self, SigningKey, VerifyingKey};
 use crate::crypto::{SecretKey, hash};
-use crate::error::{Result, corrupt, internal, invalid};
-use crate::format::bundle::Role;
+use crate::error::{Result, corrupt, internal, invalid, unsupported};
+use crate::format::bundle::{FIRST_EPOCH, Role};
 use crate::id::{DeviceId, RepositoryId};
 use ciborium::Value;
 use std::fmt;
@@ -215,6 +215,8 @@ pub(crate) struct Device {
     pub(crate) added: i64,
     /// Unix seconds; what storage receives from then on is no longer accepted.
     pub(crate) revoked: Option<i64>,
+    /// Whether its secret keys stand in a bundle: it is the holder of a passphrase, a code or an account key.
+    pub(crate) in_bundle: bool,
 }
 
 impl Device {
@@ -227,6 +229,7 @@ impl Device {
             .optional(4, self.kem.as_ref().map(|kem| Value::Bytes(kem.to_vec())))
             .put(5, self.added)
             .optional(6, self.revoked)
+            .optional(7, Some(1).filter(|_| self.in_bundle))
     }
 
     fn from_map(mut map: MapReader, operation: &'static str) -> Result<Self> {
@@ -238,6 +241,11 @@ impl Device {
             kem: if map.has(4) { Some(Box::new(map.array(4)?)) } else { None },
             added: map.i64(5)?,
             revoked: if map.has(6) { Some(map.i64(6)?) } else { None },
+            in_bundle: match map.has(7).then(|| map.u32(7)).transpose()? {
+                None => false,
+                Some(1) => true,
+                Some(other) => return Err(unsupported(operation, format!("its devices are of a kind {other}"))),
+            },
         };
         map.finish()?;
         if let Some(fault) = label::fault(&device.name) {
@@ -260,6 +268,8 @@ pub(crate) struct List {
     pub(crate) repository: RepositoryId,
     /// Grows with every change.
     pub(crate) generation: u32,
+    /// The epoch under which everything is written from now on, at least 1.
+    pub(crate) epoch: u32,
     /// Ascending by id.
     pub(crate) devices: Vec<Device>,
 }
@@ -274,7 +284,8 @@ impl List {
             .put(0, VERSION)
             .bytes(1, self.repository.as_bytes())
             .put(2, self.generation)
-            .list(3, self.devices.iter().map(|device| device.map().into_value()));
+            .list(3, self.devices.iter().map(|device| device.map().into_value()))
+            .optional(4, Some(self.epoch).filter(|epoch| *epoch > FIRST_EPOCH));
         let bytes = signed::sign(Kind::DeviceList, map, owner, LIST_CONTEXT)?;
         if bytes.len() as u64 > MAX_LIST_LENGTH {
             return Err(internal(operation, "it is longer than it can be"));
@@ -296,6 +307,11 @@ impl List {
         let repository = RepositoryId::from_bytes(map.array(1)?);
         let generation = map.u32(2)?;
         let devices = map.list(3)?;
+        let epoch = match map.has(4).then(|| map.u32(4)).transpose()? {
+            None => FIRST_EPOCH,
+            Some(later) if later > FIRST_EPOCH => later,
+            Some(_) => return Err(corrupt(operation, "the first epoch is given by leaving it out")),
+        };
         map.finish()?;
         if devices.len() > MAX_DEVICES {
             return Err(corrupt(operation, "it has more than 4096 devices"));
@@ -307,7 +323,7 @@ impl List {
         if !ascend(&devices) {
             return Err(corrupt(operation, "its devices do not ascend"));
         }
-        Ok(List { repository, generation, devices })
+        Ok(List { repository, generation, epoch, devices })
     }
 
     /// The file name of a list: eight hexadecimal digits of its generation, so that the newest is found by name,
@@ -359,18 +375,19 @@ mod tests {
             kem: Some(key.kem_public.clone()),
             added: 1_700_000_000,
             revoked,
+            in_bundle: false,
         }
     }
 
     fn signing_only(seed: u8) -> Device {
         let verifying = SigningKey::from_seed(SecretKey::from_bytes([seed; 32])).verifying_key();
         let id = device_id(&verifying, None);
-        Device { id, verifying, kem: None, ..device(seed, Role::Writer, "", None) }
+        Device { id, verifying, kem: None, in_bundle: true, ..device(seed, Role::Writer, "", None) }
     }
 
     fn list(mut devices: Vec<Device>) -> List {
         devices.sort_by_key(|device| device.id);
-        List { repository: RepositoryId::from_bytes([1; 16]), generation: 7, devices }
+        List { repository: RepositoryId::from_bytes([1; 16]), generation: 7, epoch: FIRST_EPOCH, devices }
     }
 
     fn read(bytes: &[u8]) -> Result<List> {
@@ -398,10 +415,11 @@ mod tests {
             name in "[^\\p{Cc}]{0,32}",
             revoked: Option<i64>,
             generation: u32,
+            epoch in 1u32..,
         ) {
             let mut devices: Vec<Device> = seeds.iter().map(|seed| device(*seed, role, &name, revoked)).collect();
             devices.extend(seeds.iter().map(|seed| signing_only(*seed)));
-            let list = List { generation, ..list(devices) };
+            let list = List { generation, epoch, ..list(devices) };
             let bytes = list.encode(&owner()).unwrap();
             prop_assert_eq!(read(&bytes).unwrap(), list);
             prop_assert_eq!(List::generation_of(&List::file_name(generation, &bytes)), Some(generation));
@@ -462,6 +480,12 @@ mod tests {
         };
         assert_eq!(sign(1, &good.devices).unwrap(), good);
         assert_eq!(sign(2, &good.devices).unwrap_err().kind(), ErrorKind::Unsupported);
+        for (epoch, found) in [(0, None), (1, None), (2, Some(2)), (u32::MAX, Some(u32::MAX))] {
+            let map = MapWriter::new().put(0, 1).bytes(1, &[1; 16]).put(2, 7).list(3, []).put(4, epoch);
+            let read = read(&signed::sign(Kind::DeviceList, map, &owner(), LIST_CONTEXT).unwrap());
+            assert_eq!(read.as_ref().ok().map(|list| list.epoch), found);
+            assert!(read.is_ok() || read.is_err_and(|error| error.kind() == ErrorKind::Corrupt));
+        }
         let kind = |devices: &[Device]| sign(1, devices).unwrap_err().kind();
         assert_eq!(kind(&twice.devices), ErrorKind::Corrupt);
         assert_eq!(kind(&[Device { id: DeviceId::from_bytes([0; 16]), ..signing_only(1) }]), ErrorKind::Corrupt);
@@ -485,9 +509,10 @@ mod tests {
                 role: Role::Owner,
                 added: i64::MAX,
                 revoked: Some(i64::MAX),
+                in_bundle: true,
             }
         });
-        let list = list(devices.collect());
+        let list = List { epoch: u32::MAX, ..list(devices.collect()) };
         assert_eq!(read(&list.encode(&owner()).unwrap()).unwrap().devices.len(), MAX_DEVICES);
     }
 

@@ -156,6 +156,24 @@ pub(crate) fn seal(
     })
 }
 
+/// Opens a segment and seals what was in it at another place, compressed as it was. Returns it with its header there
+/// and the ids of its blobs.
+pub(crate) fn reseal(
+    header: &SegmentHeader,
+    key: &SecretKey,
+    hasher: &IdHasher,
+    mut sealed: Vec<u8>,
+    place: SegmentPlace<'_>,
+    new_key: &SecretKey,
+) -> Result<(SegmentHeader, Vec<BlobId>, Vec<u8>)> {
+    let (_, blobs) = Segment::unseal(header, place.repository, key, hasher, &mut sealed)?;
+    sealed.truncate(sealed.len().saturating_sub(aead::TAG));
+    let aad = associated_data(place, header.compression, header.raw_length);
+    aead::encrypt(new_key, nonce(place.counter), &aad, &mut sealed, 0)?;
+    let header = SegmentHeader { session: *place.session, counter: place.counter, kind: place.kind, ..header.clone() };
+    Ok((header, blobs, sealed))
+}
+
 /// An opened segment.
 #[derive(Debug)]
 pub(crate) struct Segment {
@@ -173,6 +191,18 @@ impl Segment {
         hasher: &IdHasher,
         sealed: &mut [u8],
     ) -> Result<Segment> {
+        Segment::unseal(header, repository, key, hasher, sealed).map(|(segment, _)| segment)
+    }
+
+    /// Decrypts and decompresses, and checks that the blobs are those the segment's id names. Returns them with their
+    /// ids; `sealed` then holds what was compressed.
+    fn unseal(
+        header: &SegmentHeader,
+        repository: &RepositoryId,
+        key: &SecretKey,
+        hasher: &IdHasher,
+        sealed: &mut [u8],
+    ) -> Result<(Segment, Vec<BlobId>)> {
         let operation = "open a segment";
         let place = SegmentPlace { repository, session: &header.session, counter: header.counter, kind: header.kind };
         let aad = associated_data(place, header.compression, header.raw_length);
@@ -190,7 +220,7 @@ impl Segment {
         if hasher.segment(&ids) != header.id {
             return Err(corrupt(operation, "its content is not what its id names").object(header.id));
         }
-        Ok(segment)
+        Ok((segment, ids))
     }
 
     pub(crate) fn parse(mut raw: Vec<u8>, blob_count: u32) -> Result<Segment> {

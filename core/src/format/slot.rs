@@ -279,6 +279,7 @@ fn device_aad(repository: &RepositoryId, slot: &SlotId) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::bundle::HolderSeeds;
     use crate::format::object::HEADER;
     use proptest::prelude::*;
 
@@ -452,8 +453,9 @@ mod tests {
     fn the_largest_bundles_fit() {
         let epochs: Vec<u32> = (u32::MAX - 511..=u32::MAX).collect();
         for role in Role::ALL {
-            let seed = matches!(role, Role::Writer | Role::Reader).then_some(KEY);
-            let bundle = Bundle::derive(&ROOT, RepositoryId::from_bytes([1; 16]), role, &epochs, seed).unwrap();
+            let seeds = || HolderSeeds { signing: KEY, kem: Some(KEY) };
+            let holder = (role != Role::Owner).then(seeds);
+            let bundle = Bundle::derive(&ROOT, RepositoryId::from_bytes([1; 16]), role, &epochs, holder).unwrap();
             let method = Method::Device { sealed_key: vec![3; SEALED_KEY] };
             let head = Head { label: "x".repeat(label::MAX_LENGTH), epoch: u32::MAX, ..head(method, role) };
             let slot = Slot::seal(head, &KEY, &bundle, [6; NONCE], Some(&owner())).unwrap();

@@ -1,10 +1,11 @@
-//! Looking after a repository: which snapshots to keep, removing what is not needed, rebuilding its index, repairing
-//! it, and figures on what it holds.
+//! Looking after a repository: which snapshots to keep, removing what is not needed, moving what is there to newer
+//! keys, rebuilding its index, repairing it, and figures on what it holds.
 
 mod forget;
 mod parity;
 mod prune;
 mod rebuild;
+mod reencrypt;
 mod repair;
 mod retention;
 mod stats;
@@ -17,6 +18,8 @@ pub(crate) use prune::prune;
 pub use prune::{PruneOptions, PruneReport};
 pub(crate) use rebuild::rebuild_index;
 pub use rebuild::{RebuildReport, UnreadablePack};
+pub(crate) use reencrypt::reencrypt;
+pub use reencrypt::{ReencryptOptions, ReencryptReport};
 pub(crate) use repair::repair;
 pub use repair::{DamagedPack, Loss, RepairOptions, RepairReport, SalvagedSnapshot};
 pub use retention::{

@@ -295,6 +295,9 @@ impl Repository {
         if options.skip_if_unchanged && parent.is_some_and(|parent| parent.root == done.root) {
             return Ok(report);
         }
+        // Read again: what a device that was revoked meanwhile commits would not be accepted. Where a new epoch has
+        // begun, the snapshot is already under that, if the key reaches it.
+        let devices = &self.devices_list()?;
         let outcome = match report.outcome {
             Outcome::Complete => SnapshotOutcome::Complete,
             _ => SnapshotOutcome::Partial,

@@ -9,7 +9,8 @@ use crate::format::entry::Timestamp;
 use crate::format::lease::LeaseState;
 use crate::id::{DeviceId, SessionId};
 use crate::maintain::{
-    self, ParityReport, PruneOptions, PruneReport, RebuildReport, RepairOptions, RepairReport, RepositoryStats,
+    self, ParityReport, PruneOptions, PruneReport, RebuildReport, ReencryptOptions, ReencryptReport, RepairOptions,
+    RepairReport, RepositoryStats,
 };
 use crate::report::Outcome;
 use crate::store::condemned::{self, Condemned};
@@ -119,7 +120,9 @@ impl Repository {
     /// Those of the storage, and [`Cancelled`](ErrorKind::Cancelled). Packs that cannot be read are in the report.
     pub fn rebuild_index(&self, ctx: &Context) -> Result<RebuildReport> {
         // What pruning is removing is not listed again.
-        let doomed = Condemned::load(&self.store, &self.devices_list()?)?.doomed();
+        let devices = self.devices_list()?;
+        devices.check_reach(self.store.keys(), "rebuild the index")?;
+        let doomed = Condemned::load(&self.store, &devices)?.doomed();
         maintain::rebuild_index(&self.store, doomed, ctx)
     }
 
@@ -183,6 +186,31 @@ impl Repository {
     #[must_use]
     pub fn healed_packs(&self) -> Vec<ObjectName> {
         self.store.healed().iter().map(|pack| ObjectName::of(Folder::Packs, pack)).collect()
+    }
+
+    /// Moves what was stored under the keys of earlier epochs to those of the newest: packs are opened, sealed anew and
+    /// written as new packs, which takes as much room again until [`prune`](Repository::prune) has removed the old ones.
+    /// Prune before, too, or what nobody needs is re-encrypted with the rest. Others may back up and restore meanwhile.
+    ///
+    /// It goes step by step: on a deadline, or when it has done as much as the options allow, it ends with
+    /// [`Suspended`](crate::Outcome::Suspended), and calling again goes on. What devices have signed stays as it is:
+    /// the descriptions of snapshots that were made before.
+    ///
+    /// ```
+    /// # use strongroom::{Context, CreateOptions, MemoryBackend, PruneOptions, ReencryptOptions, Repository, Secret};
+    /// # let create = CreateOptions::new().cost(strongroom::Cost::FLOOR);
+    /// # let repo = Repository::create(MemoryBackend::new(), &Secret::passphrase("correct horse"), &create)?;
+    /// repo.rotate(&Context::new())?;
+    /// let report = repo.reencrypt(&ReencryptOptions::new().max_bytes(10 << 30), &Context::new())?;
+    /// println!("{} bytes left; pruning will free {}", report.left_bytes, report.superseded_bytes);
+    /// # Ok::<(), strongroom::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Forbidden`](ErrorKind::Forbidden) without a reader's or owner's key, [`Cancelled`](ErrorKind::Cancelled), and
+    /// those of the storage. Packs that cannot be read are in the report.
+    pub fn reencrypt(&self, options: &ReencryptOptions, ctx: &Context) -> Result<ReencryptReport> {
+        maintain::reencrypt(&self.store, &Arc::new(self.devices_list()?), options, ctx)
     }
 
     /// How much the repository holds: raw, deduplicated, stored.

@@ -12,7 +12,7 @@ mod restore;
 
 pub use backup::BackupReport;
 pub use care::SessionInfo;
-pub use keys::NewKey;
+pub use keys::{NewKey, RevokeOptions};
 pub use listing::{Listing, Pattern};
 pub use look::{Changes, Difference};
 pub use options::{CreateOptions, OpenOptions};
@@ -139,9 +139,12 @@ impl Repository {
 
     /// What every operation begins with: the devices that may sign, of the repository that was opened.
     fn devices_list(&self) -> Result<DeviceList> {
+        let (backend, keys) = (self.store.backend(), self.store.keys());
         self.store.check_present()?;
-        let devices = DeviceList::load(self.store.backend(), self.store.keys())?;
-        self.store.check_pins(&devices)?;
+        let reached = keys.newest_epoch();
+        let devices = DeviceList::load(backend, keys)?;
+        self.store.check_pins(&devices, reached)?;
+        store_keys::catch_up(backend, keys, devices.epoch())?;
         Ok(devices)
     }
 

@@ -66,3 +66,76 @@ fn a_suspended_backup_goes_on_where_it_was() {
     let second = repo.backup(Source::paths([&source]), &BackupOptions::new(), &Context::new()).unwrap();
     assert_eq!((second.outcome, second.entries, second.unchanged), (Outcome::Complete, 201, first.entries));
 }
+
+/// Whoever holds the keys of an earlier epoch, and every object, and no scruples.
+#[test]
+fn keys_of_an_earlier_epoch_open_nothing_of_a_later_one() {
+    use crate::format::index::IndexObject;
+    use crate::format::lease::Lease;
+    use crate::format::mark::Mark;
+    use crate::format::pack::{PackHeader, PackKeys, SESSION_ENTRY, TRAILER, open_trailer};
+    use crate::format::sealed;
+    use crate::format::snapshot::SnapshotEnvelope;
+    use crate::store::keys::Purpose;
+    use crate::{AppEntry, Backend, EntryPath, ErrorKind, Folder, MemoryBackend, RevokeOptions};
+
+    let backend = MemoryBackend::new();
+    let owner = Repository::create(backend.clone(), &Secret::account_key([1; 32]), &CreateOptions::new()).unwrap();
+    let slot = owner.add_key(&NewKey::new(Secret::account_key([2; 32]), Role::Reader)).unwrap();
+    let gone = Repository::open(backend.clone(), &Secret::account_key([2; 32])).unwrap();
+    let objects = || {
+        let mut found = Vec::new();
+        for folder in [Folder::Packs, Folder::Index, Folder::Snapshots, Folder::Marks, Folder::Sessions] {
+            let mut take = |info: crate::ObjectInfo| {
+                found.push((info.name.clone(), backend.read(&info.name, 0..info.length)?));
+                Ok(())
+            };
+            backend.list(folder, &mut take).unwrap();
+        }
+        found
+    };
+    // Everything that a backup and a tag leave behind; first as a test of this test.
+    let back_up = |number: u8| {
+        let entry = AppEntry::bytes(EntryPath::parse("a").unwrap(), vec![number; 5000]);
+        let report = owner.backup(Source::entries([entry]), &BackupOptions::new(), &Context::new()).unwrap();
+        owner.tag(report.snapshot().unwrap(), &["tagged"], &[]).unwrap();
+    };
+    let keys = gone.store.keys();
+    let opens = |name: &crate::ObjectName, bytes: &[u8], epoch: u32| {
+        let (of, repository) = (keys.epoch(epoch).unwrap(), &keys.repository);
+        let sealing = |purpose| of.sealing(purpose);
+        match name.folder() {
+            Folder::Index => IndexObject::open(bytes, repository, sealing(Purpose::Index)).is_ok(),
+            Folder::Snapshots => {
+                sealed::open::<SnapshotEnvelope>(bytes, repository, sealing(Purpose::Envelope)).is_ok()
+            }
+            Folder::Marks => sealed::open::<Mark>(bytes, repository, sealing(Purpose::Mark)).is_ok(),
+            Folder::Sessions => sealed::open::<Lease>(bytes, repository, sealing(Purpose::Lease)).is_ok(),
+            _ => {
+                let header = PackHeader::decode(bytes, repository).unwrap();
+                let private = of.data_private.as_ref().unwrap();
+                let session = header.sessions.iter().any(|entry| entry.open(repository, private).is_ok());
+                let pack_keys = PackKeys { footer: &of.footer, trailer: &of.trailer };
+                let head = &bytes[..32 + header.sessions.len() * SESSION_ENTRY];
+                session || open_trailer(pack_keys, head, bytes.last_chunk::<TRAILER>().unwrap()).is_ok()
+            }
+        }
+    };
+    back_up(1);
+    let before = objects();
+    assert!(before.len() >= 7 && before.iter().all(|(name, bytes)| opens(name, bytes, 1)));
+    owner.remove_key(&slot, &RevokeOptions::new(), &Context::new()).unwrap();
+    back_up(2);
+    // It takes whatever it can still get.
+    drop(gone.snapshots(&crate::SnapshotFilter::all()).map(Iterator::count));
+    assert_eq!(keys.epoch(2).unwrap_err().kind(), ErrorKind::Forbidden);
+    let after: Vec<_> = objects().into_iter().filter(|object| !before.contains(object)).collect();
+    assert!(after.len() >= 7, "{}", after.len());
+    for (name, mut bytes) in after {
+        assert!(!opens(&name, &bytes, 1), "{name}");
+        assert_eq!(bytes[8..12], [2, 0, 0, 0], "{name}");
+        // Nor when it is made to look as if it were of the first.
+        bytes[8] = 1;
+        assert!(!opens(&name, &bytes, 1), "{name}");
+    }
+}

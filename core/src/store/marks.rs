@@ -220,7 +220,9 @@ pub(crate) fn write(
         let detail = "a snapshot is marked with a reader's or owner's key only";
         return Err(Error::new(ErrorKind::Forbidden, operation).object(snapshot).detail(detail));
     }
-    let readers = sealed::readers(keys, operation)?;
+    devices.check_reach(keys, operation)?;
+    let epoch = keys.current()?;
+    let readers = sealed::readers(epoch, operation)?;
     let sequence = match marks.sequence(&snapshot) {
         None => 0,
         Some(highest) => {
@@ -235,7 +237,7 @@ pub(crate) fn write(
     tags.dedup();
     let mut mark = Mark { snapshot, sequence, device, time, hold_until, sealed_body: Vec::new() };
     mark.seal_body(&MarkBody { tags, description }, &keys.repository, readers)?;
-    let bytes = sealed::seal(keys, &mark, Some(&signer))?;
+    let bytes = sealed::seal_under(keys, epoch, &mark, Some(&signer))?;
     sealed::put(backend, &ObjectName::of(Folder::Marks, crate::id::hex(&hash::name(&bytes))), &bytes)
 }
 

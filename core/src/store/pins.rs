@@ -14,7 +14,18 @@ const GENERATION: &str = "device-list-generation";
 impl Store {
     /// Compares owner and device list with what was seen before, where there is a state folder, and remembers them.
     /// A state folder that cannot be written protects nothing and stops nothing.
-    pub(crate) fn check_pins(&self, devices: &DeviceList) -> Result<()> {
+    ///
+    /// `reached` is the newest epoch of the keys before the list was read. No key of an epoch is handed out before
+    /// the list names it, so even without a state folder keys tell an older list from the newest.
+    pub(crate) fn check_pins(&self, devices: &DeviceList, reached: u32) -> Result<()> {
+        if devices.epoch() < reached {
+            let detail = format!(
+                "storage shows epoch {} in the device list, and the key that was used reaches epoch {reached}: newer \
+                 lists, and maybe revocations in them, are withheld",
+                devices.epoch()
+            );
+            return Err(Error::new(ErrorKind::Untrusted, "read the device list").detail(detail));
+        }
         let Some(folder) = self.state_folder() else { return Ok(()) };
         let owner = self.keys().owner_public().to_bytes();
         match read(folder, OWNER).as_deref().and_then(unhex::<32>) {

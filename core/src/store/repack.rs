@@ -246,7 +246,8 @@ impl<'a> Repacker<'a> {
         Ok(())
     }
 
-    fn publish(&mut self) -> Result<()> {
+    /// Lists all packs written since the last call.
+    pub(crate) fn publish(&mut self) -> Result<()> {
         self.unlisted_length = 0;
         let packs = std::mem::take(&mut self.unlisted);
         if packs.is_empty() {

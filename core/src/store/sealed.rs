@@ -26,15 +26,24 @@ pub(super) fn signer(keys: &Keys, devices: &DeviceList, operation: &'static str)
 }
 
 /// What is sealed for readers alone is sealed to this key.
-pub(super) fn readers<'k>(keys: &'k Keys, operation: &'static str) -> Result<&'k kem::PublicKey> {
-    keys.current()?.data_public.as_ref().ok_or_else(|| {
+pub(super) fn readers<'k>(epoch: &'k EpochKeys, operation: &'static str) -> Result<&'k kem::PublicKey> {
+    epoch.data_public.as_ref().ok_or_else(|| {
         Error::new(ErrorKind::Forbidden, operation).detail("the key that was used cannot write for readers")
     })
 }
 
 /// Seals `value` under the newest epoch.
 pub(super) fn seal<T: Envelope>(keys: &Keys, value: &T, signer: Option<&SigningKey>) -> Result<Vec<u8>> {
-    let epoch = keys.current()?;
+    seal_under(keys, keys.current()?, value, signer)
+}
+
+/// Seals `value` under one epoch: that of what is sealed for readers in it.
+pub(super) fn seal_under<T: Envelope>(
+    keys: &Keys,
+    epoch: &EpochKeys,
+    value: &T,
+    signer: Option<&SigningKey>,
+) -> Result<Vec<u8>> {
     sealed::seal(value, &keys.repository, epoch.epoch, epoch.sealing(purpose::<T>()?), signer)
 }
 

@@ -91,6 +91,7 @@ struct Shared {
     ctx: Context,
     hasher: IdHasher,
     session: SessionId,
+    epoch: u32,
     key: SecretKey,
     compressor: Compressor,
     packer: Mutex<Packer>,
@@ -153,6 +154,7 @@ impl BlobWriter {
         let shared = Shared {
             hasher: store.hasher()?.clone(),
             session: session.id(),
+            epoch: epoch.epoch,
             key,
             compressor: Compressor::new(level),
             packer: Mutex::new(Packer::new(header, u64::from(store.config().sizes.pack))),
@@ -529,7 +531,8 @@ impl Packer {
             padding.resize(padded.map_err(|_| internal("fill a pack", "the padding is too long"))?, 0);
             fill_random(&mut padding)?;
         }
-        let epoch = shared.store.keys().current()?;
+        // The one the header names: a newer one may have begun meanwhile.
+        let epoch = shared.store.keys().epoch(shared.epoch)?;
         let keys = PackKeys { footer: epoch.sealing(Purpose::Footer), trailer: epoch.sealing(Purpose::Trailer) };
         let (footer, trailer) = seal_footer(keys, &self.header, &contents, &references, padding.len() as u64)?;
         for part in [padding, footer, trailer] {

@@ -11,7 +11,7 @@ use crate::crypto::recovery::RecoveryCode;
 use crate::crypto::sign::SigningKey;
 use crate::crypto::{SecretKey, aead, kem};
 use crate::error::ErrorKind::{self, Corrupt, InvalidArgument, Unsupported, Untrusted, WrongKey};
-use crate::format::bundle::{Bundle, Role, owner_signing};
+use crate::format::bundle::{Bundle, HolderSeeds, Role, owner_signing};
 use crate::format::cbor::MapWriter;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::condemnation::{Condemnation, Stage};
@@ -239,8 +239,8 @@ fn config() -> Vec<Case> {
 }
 
 fn owner_bundle(role: Role) -> Bundle {
-    let seed = matches!(role, Role::Writer | Role::Reader).then(|| SecretKey::from_bytes([WRITER; 32]));
-    Bundle::derive(&ROOT, REPOSITORY, role, &[1, 2], seed).unwrap()
+    let seeds = || HolderSeeds { signing: SecretKey::from_bytes([WRITER; 32]), kem: None };
+    Bundle::derive(&ROOT, REPOSITORY, role, &[1, 2], matches!(role, Role::Writer | Role::Reader).then(seeds)).unwrap()
 }
 
 fn key_slot(code: &RecoveryCode) -> Vec<Case> {
@@ -388,6 +388,12 @@ fn bundle() -> Vec<Case> {
     for role in Role::ALL {
         cases.sound(role.name(), &owner_bundle(role).encode());
     }
+    for role in [Role::Writer, Role::Reader, Role::Maintainer] {
+        let kem = Some(SecretKey::from_bytes([0x75; 32]));
+        let seeds = HolderSeeds { signing: SecretKey::from_bytes([WRITER; 32]), kem };
+        let bundle = Bundle::derive(&ROOT, REPOSITORY, role, &[1, 2], Some(seeds)).unwrap();
+        cases.sound(&format!("a {role} that newer bundles can be sealed to"), &bundle.encode());
+    }
     let bare = Bundle::derive(&ROOT, REPOSITORY, Role::Writer, &[7], None).unwrap();
     cases.sound("a writer without a signing key, of a later epoch", &bare.encode());
     let owner = owner_signing(&ROOT).verifying_key().to_bytes();
@@ -408,10 +414,14 @@ fn bundle() -> Vec<Case> {
     let mut bad = |name: &str, error, map: MapWriter| cases.bad(name, error, map.encode().unwrap());
     bad("a version to come", Unsupported, maintainer().put(0, 2));
     bad("an unknown role", Unsupported, map(5, vec![epoch(1)]));
-    bad("an unknown field", Unsupported, maintainer().put(9, 1));
+    bad("an unknown field", Unsupported, maintainer().put(10, 1));
     bad("an unknown field of an epoch", Unsupported, map(3, vec![epoch(1).put(4, 1)]));
     bad("a maintainer with the id key", Corrupt, maintainer().bytes(5, &[0x73; 32]));
-    bad("a maintainer with a signing key", Corrupt, maintainer().bytes(8, &[0x73; 32]));
+    bad("a maintainer with a signing key alone", Corrupt, maintainer().bytes(8, &[0x73; 32]));
+    bad("a writer with an X-Wing seed alone", Corrupt, writer().bytes(9, &[0x75; 32]));
+    bad("an X-Wing seed that is too short", Corrupt, writer().bytes(8, &[0x73; 32]).bytes(9, &[0x75; 31]));
+    let paired = map(4, vec![MapWriter::new().put(0, 1)]).bytes(7, ROOT.expose());
+    bad("an owner with a pair of keys", Corrupt, paired.bytes(8, &[0x73; 32]).bytes(9, &[0x75; 32]));
     bad("a writer with the root", Corrupt, writer().bytes(7, &[0x11; 32]));
     bad("a writer without the chunker key", Corrupt, map(1, vec![epoch(1).bytes(2, &public)]).bytes(5, &[0x73; 32]));
     let reading = map(1, vec![epoch(1).bytes(2, &public).bytes(3, &[0x71; 32])]);
@@ -461,8 +471,15 @@ fn devices() -> Vec<Case> {
     let signed = |map: MapWriter| signed::sign(Kind::DeviceList, map, &owner, context).unwrap();
     cases.sound("one device, made anew", &signed(map(vec![device()])));
     cases.bad("a version to come", Unsupported, signed(map(vec![device()]).put(0, 2)));
-    cases.bad("an unknown field", Unsupported, signed(map(vec![device()]).put(4, 1)));
-    cases.bad("an unknown field of a device", Unsupported, signed(map(vec![device().put(7, 1)])));
+    cases.sound("the second epoch", &signed(map(vec![device()]).put(4, 2)));
+    cases.sound("the last epoch", &signed(map(vec![device()]).put(4, u32::MAX)));
+    cases.sound("the holder of a passphrase", &signed(map(vec![device().put(7, 1)])));
+    cases.bad("epoch 0", Corrupt, signed(map(vec![device()]).put(4, 0)));
+    cases.bad("the first epoch, written out", Corrupt, signed(map(vec![device()]).put(4, 1)));
+    cases.bad("an epoch beyond 32 bits", Corrupt, signed(map(vec![device()]).put(4, 1u64 << 32)));
+    cases.bad("an unknown field", Unsupported, signed(map(vec![device()]).put(5, 1)));
+    cases.bad("an unknown field of a device", Unsupported, signed(map(vec![device().put(8, 1)])));
+    cases.bad("a device of an unknown kind", Unsupported, signed(map(vec![device().put(7, 2)])));
     cases.bad("an unknown role", Unsupported, signed(map(vec![device().put(2, 9)])));
     cases.bad("a device twice", Corrupt, signed(map(vec![device(), device()])));
     cases.bad("a device whose id is not that of its keys", Corrupt, signed(map(vec![device().bytes(0, &[1; 16])])));

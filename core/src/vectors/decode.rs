@@ -54,7 +54,7 @@ impl World {
             .map(|epoch| epoch.as_u64().unwrap().try_into().unwrap())
             .collect();
         let bundle = Bundle::derive(&root, repository, Role::Owner, &epochs, None).unwrap();
-        let keys = Keys::new(bundle, None, None);
+        let keys = Keys::new(bundle, None, None).unwrap();
         let backend = MemoryBackend::new();
         let list = unhex(&told["device_list"]);
         backend.put(&ObjectName::new(Folder::Devices, List::file_name(3, &list)).unwrap(), &[&list]).unwrap();
@@ -180,7 +180,8 @@ fn show_bundle(bundle: &Bundle) -> Value {
         "id_key": secret(&bundle.id_key),
         "chunker_key": secret(&bundle.chunker_key),
         "root": secret(&bundle.root),
-        "signing_seed": secret(&bundle.signing_seed),
+        "signing_seed": secret(&bundle.holder.as_ref().map(|holder| holder.signing.clone())),
+        "kem_seed": secret(&bundle.holder.as_ref().and_then(|holder| holder.kem.clone())),
         "epochs": epochs,
     })
 }
@@ -196,11 +197,13 @@ fn device_list(world: &World, bytes: &[u8]) -> Result<Value> {
             "role": device.role.code(),
             "added": device.added,
             "revoked": device.revoked,
+            "in_bundle": device.in_bundle,
         })
     };
     Ok(json!({
         "repository": list.repository.to_string(),
         "generation": list.generation,
+        "epoch": list.epoch,
         "name": List::file_name(list.generation, bytes),
         "devices": list.devices.iter().map(device).collect::<Vec<_>>(),
     }))

@@ -160,7 +160,7 @@ fn opening(faults: &mut Faults, sample: &Sample, other: &Sample) {
         (Change::default().put(&name, &bytes), name)
     };
     let map = || MapWriter::new().put(0, 1).bytes(1, config.repository.as_bytes()).put(2, 9).list(3, []);
-    let (change, object) = list(map().put(4, 1));
+    let (change, object) = list(map().put(5, 1));
     faults.add(
         "a device list of the owner's that cannot be read",
         base,
@@ -253,7 +253,8 @@ fn listing(faults: &mut Faults, minimal: &Sample, incremental: &Sample, shared: 
         })
         .collect();
     let generation = list.generation() + 1;
-    let bytes = List { repository: keys.repository, generation, devices }.encode(&root).unwrap();
+    let epoch = list.epoch();
+    let bytes = List { repository: keys.repository, generation, epoch, devices }.encode(&root).unwrap();
     let name = ObjectName::new(Folder::Devices, List::file_name(generation, &bytes)).unwrap();
     let made = shared.owner.snapshots(&crate::SnapshotFilter::all()).unwrap().map(|snapshot| snapshot.unwrap());
     let object = made.into_iter().find(|snapshot| snapshot.device == writer).unwrap().id;

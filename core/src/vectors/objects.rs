@@ -63,7 +63,8 @@ pub(super) fn device_list() -> List {
     let device = |number: u8, name: &str, role, revoked| {
         let verifying = signing(number).verifying_key();
         let id = device_id(&verifying, None);
-        Device { id, name: name.to_owned(), role, verifying, kem: None, added: super::TIME - 5000, revoked }
+        let added = super::TIME - 5000;
+        Device { id, name: name.to_owned(), role, verifying, kem: None, added, revoked, in_bundle: false }
     };
     let own = crate::store::devices::requested(
         &device_key().request("Kim's phone \u{2713}").unwrap(),
@@ -77,7 +78,7 @@ pub(super) fn device_list() -> List {
         device(MAINTAINER, "maintainer", Role::Maintainer, None),
     ];
     devices.sort_by_key(|device| device.id);
-    List { repository: REPOSITORY, generation: 3, devices }
+    List { repository: REPOSITORY, generation: 3, epoch: 1, devices }
 }
 
 pub(super) fn make(folder: &Path) {

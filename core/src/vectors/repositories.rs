@@ -139,6 +139,7 @@ impl Sample {
             json!({
                 "id": slot.id.to_string(),
                 "role": slot.role.name(),
+                "epoch": slot.epoch,
                 "method": slot.method.name(),
                 "label": slot.label,
                 "created": slot.created.seconds,
@@ -153,6 +154,7 @@ impl Sample {
             "created": self.owner.created().seconds,
             "secrets": self.secrets,
             "slots": slots,
+            "epoch": self.owner.epoch().unwrap(),
             "devices": self.owner.devices().unwrap().into_iter().map(device).collect::<Vec<_>>(),
             "snapshots": snapshots,
         })
@@ -216,6 +218,7 @@ pub(super) fn samples() -> Vec<(&'static str, Sample)> {
         each("incremental", incremental),
         each("keys", keys_and_roles),
         each("large", large),
+        each("epochs", epochs),
     ]
 }
 
@@ -412,6 +415,42 @@ fn keys_and_roles() -> Sample {
         let items = vec![directory(""), file("by whom", format!("backup number {number}"))];
         sample.back_up(by, items, &options().host(format!("host {number}")));
     }
+    sample
+}
+
+fn epochs() -> Sample {
+    let mut sample = Sample::new(
+        "Keys of two epochs: holders of every role and method were handed those of the second; a snapshot under each.",
+        SMALL,
+    );
+    let owner = sample.owner.clone();
+    let mut told = |method: &str, value: String, role: Role| {
+        sample.secrets.push(json!({"method": method, "value": value, "role": role.name()}));
+    };
+    let passphrase = |role: Role| format!("for the {role}");
+    for role in [Role::Reader, Role::Writer, Role::Maintainer] {
+        let new = NewKey::new(Secret::passphrase(passphrase(role)), role).label(passphrase(role)).cost(Cost::FLOOR);
+        owner.add_key(&new).unwrap();
+        told("passphrase", passphrase(role), role);
+    }
+    let (_, code) = owner.add_recovery_code(Role::Reader, "on paper").unwrap();
+    told("recovery_code", code.reveal().as_str().to_owned(), Role::Reader);
+    let account = [0x78; 32];
+    owner.add_key(&NewKey::new(Secret::account_key(account), Role::Writer).label("account")).unwrap();
+    told("account_key", hex(&account), Role::Writer);
+    let device = DeviceKey::from_seeds(SecretKey::from_bytes([0x67; 32]), SecretKey::from_bytes([0x68; 32])).unwrap();
+    owner.add_device(&device.request("reader with a key").unwrap(), Role::Reader).unwrap();
+    told("device", hex(&device.to_bytes()), Role::Reader);
+    let items = |number: u32| {
+        let both = [directory(""), file("in both", noise("in both", 5000))];
+        let own = file(format!("of epoch {number}"), noise(&format!("epoch {number}"), 3000));
+        both.into_iter().chain([own]).collect::<Vec<_>>()
+    };
+    sample.back_up(&owner, items(1), &options());
+    owner.rotate(&context()).unwrap();
+    let writer = Repository::open(sample.backend.clone(), &Secret::passphrase(passphrase(Role::Writer))).unwrap();
+    sample.back_up(&writer, items(2), &options());
+    owner.tag(&sample.snapshots[0].0, &["kept"], &[]).unwrap();
     sample
 }
 

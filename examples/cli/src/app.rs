@@ -65,6 +65,7 @@ fn run(app: &App, command: Command) -> Result<Exit> {
         Command::Device(args) => commands::device::run(app, &args),
         Command::Prune(args) => commands::prune::run(app, &args),
         Command::RebuildIndex(args) => commands::rebuild_index::run(app, &args),
+        Command::Reencrypt(args) => commands::reencrypt::run(app, &args),
         Command::Repair(args) => commands::repair::run(app, &args),
         Command::Parity(args) => commands::parity::run(app, &args),
         Command::Quickstart(args) => commands::quickstart::run(app, &args),

@@ -133,6 +133,7 @@ pub(crate) enum Command {
     Device(commands::device::DeviceArgs),
     Prune(commands::prune::PruneArgs),
     RebuildIndex(commands::rebuild_index::RebuildIndexArgs),
+    Reencrypt(commands::reencrypt::ReencryptArgs),
     Repair(commands::repair::RepairArgs),
     Parity(commands::parity::ParityArgs),
     Quickstart(commands::quickstart::QuickstartArgs),

@@ -150,7 +150,8 @@ fn devices_come_and_go() {
     device(&["backup", "source"]).expect(0);
     let listed = setup.run(["device", "list"]).expect(0).out;
     assert!(listed.contains("phone") && listed.contains(&id[..8]), "{listed}");
-    setup.run(["device", "revoke", &id[..8]]).expect(0);
+    let said = setup.run(["device", "revoke", &id[..8]]).expect(0);
+    assert!(said.err.contains("shut out") || said.out.contains("shut out"), "{said:?}");
     device(&["snapshots"]).expect(11);
     assert!(setup.run(["device", "list", "--json"]).expect(0).json()[0]["revoked"].is_string());
 }
@@ -178,6 +179,34 @@ fn a_device_refuses_the_repository_of_another_owner() {
     command.env("STRONGROOM_OWNER", &owner).args(["--device-key", "phone.key", "-r", "forged", "snapshots"]);
     run(&mut command).expect(13);
     device(&["snapshots", "--expect-owner", "00"]).expect(2);
+}
+
+#[test]
+fn keys_are_rotated_and_everybody_who_stays_goes_on() {
+    let setup = Setup::new();
+    fs::write(setup.path("source"), "some content").unwrap();
+    fs::write(setup.path("new"), "of the writer").unwrap();
+    setup.run(["key", "add", "--role", "writer", "--label", "writer", "--new-passphrase-file", "new"]).expect(0);
+    setup.run(["key", "add", "--role", "reader", "--label", "gone", "--new-passphrase-command", "echo gone"]).expect(0);
+    let writer = |arguments: &[&str]| {
+        let mut command = setup.command();
+        run(command.env("STRONGROOM_PASSPHRASE", "of the writer").args(arguments))
+    };
+    let report = setup.run(["key", "rotate", "--json"]).expect(0).json();
+    assert_eq!((&report[0]["epoch"], &report[0]["handed_out"]), (&2.into(), &2.into()), "{report:?}");
+    writer(&["backup", "source"]).expect(0);
+    let keys = setup.run(["key", "list", "--json"]).expect(0).json();
+    let gone = keys.iter().find(|key| key["label"] == "gone" && key["method"] == "passphrase").unwrap();
+    let id = gone["id"].as_str().unwrap();
+    let removal = setup.run(["key", "remove", id, "--json"]).expect(0).json();
+    assert_eq!(removal[0]["rotation"]["epoch"], 3, "{removal:?}");
+    assert_eq!(removal[0]["revoked_device"], gone["device"]);
+    assert_eq!(removal[0]["removed_keys"].as_array().unwrap().len(), 2);
+    writer(&["backup", "source"]).expect(0);
+    writer(&["key", "rotate"]).expect(13);
+    let id = keys.iter().find(|key| key["label"] == "writer" && key["method"] == "passphrase").unwrap();
+    let removal = setup.run(["key", "remove", id["id"].as_str().unwrap(), "--keep-epoch", "--json"]).expect(0).json();
+    assert!(removal[0]["rotation"].is_null() && removal[0]["revoked_device"].is_null(), "{removal:?}");
 }
 
 #[test]

@@ -107,6 +107,7 @@ class Bundle:
         self.chunker_key = fields.optional(fields.bytes, 6, 32)
         self.root = fields.optional(fields.bytes, 7, 32)
         self.signing_seed = fields.optional(fields.bytes, 8, 32)
+        self.kem_seed = fields.optional(fields.bytes, 9, 32)
         fields.end()
         raw = []
         for value in listed:
@@ -131,13 +132,26 @@ class Bundle:
             }
         self.newest = numbers[-1]
 
+    def take(self, newer):
+        """Takes the epochs of a newer bundle of the same holder."""
+        if (newer.repository, newer.role, newer.owner) != (self.repository, self.role, self.owner):
+            raise corrupt("newer keys are of another repository, owner or role")
+        self.epochs.update(newer.epochs)
+        self.newest = newer.newest
+
+    def derive_to(self, epoch):
+        for number in range(1, epoch + 1):
+            self.epochs.setdefault(number, derived_epoch(self.root, number))
+        self.newest = max(self.newest, epoch)
+
     def _check_role(self, raw):
         writes, reads, owns = self.role in (WRITER, READER), self.role == READER, self.role == OWNER
         exact = (
             (self.id_key is not None) == writes
             and (self.chunker_key is not None) == writes
             and (self.root is not None) == owns
-            and (self.signing_seed is None or writes)
+            and (self.signing_seed is not None or self.kem_seed is None)
+            and (self.signing_seed is None or writes or (self.role == MAINTAINER and self.kem_seed is not None))
         )
         for position, (_, index, public, private) in enumerate(raw):
             newest = position == len(raw) - 1
@@ -270,8 +284,19 @@ class DeviceKey:
     def __init__(self, data):
         fields = Fields.of(strip(data, DEVICE_KEY))
         fields.version()
-        self.seed, self.kem_seed = fields.bytes(1, 32), fields.bytes(2, 32)
+        seeds = fields.bytes(1, 32), fields.bytes(2, 32)
         fields.end()
+        self._set(*seeds)
+
+    @classmethod
+    def of_seeds(cls, seed, kem_seed):
+        """The pair of keys in a bundle."""
+        key = cls.__new__(cls)
+        key._set(seed, kem_seed)
+        return key
+
+    def _set(self, seed, kem_seed):
+        self.seed, self.kem_seed = seed, kem_seed
         self.private = crypto.PrivateKey(self.kem_seed)
         self.verifying = public_key_of(self.seed)
         self.id = device_id(self.verifying, self.private.public())
@@ -318,7 +343,11 @@ class Device:
         self.kem = fields.optional(fields.bytes, 4, 1216)
         self.added = fields.int(5)
         self.revoked = fields.optional(fields.int, 6)
+        kind = fields.optional(fields.u32, 7)
         fields.end()
+        if kind not in (None, 1):
+            raise unsupported(f"a device is of a kind {kind}")
+        self.in_bundle = kind == 1
         Fields({1: self.name}).label(1)
         if self.id != device_id(self.verifying, self.kem):
             raise corrupt("the id of a device is not that of its keys")
@@ -339,7 +368,11 @@ class DeviceList:
         self.repository = fields.bytes(1, 16)
         self.generation = fields.u32(2)
         devices = fields.list(3, 2**64)
+        epoch = fields.optional(fields.u32, 4)
         fields.end()
+        if epoch is not None and epoch < 2:
+            raise corrupt("the first epoch is given by leaving it out")
+        self.epoch = epoch or 1
         if len(devices) > 4096:
             raise corrupt("it has more than 4096 devices")
         self.devices = [Device(value) for value in devices]
@@ -359,10 +392,12 @@ class Devices:
         self.owner = bundle.owner
         self.owner_id = device_id(bundle.owner)
         self.generation = 0
+        self.epoch = 1
         self.devices = {}
 
     def merge(self, found):
         self.generation = max(self.generation, found.generation)
+        self.epoch = max(self.epoch, found.epoch)
         for device in found.devices:
             known = self.devices.setdefault(device.id, device)
             known.added = min(known.added, device.added)

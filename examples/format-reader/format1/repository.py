@@ -6,7 +6,7 @@ from collections import OrderedDict, namedtuple
 
 from . import crypto, pack, tree
 from .errors import FormatError, corrupt, untrusted
-from .keys import OWNER, READER, Config, DeviceList, Devices, Slot, list_name
+from .keys import OWNER, READER, Config, DeviceKey, DeviceList, Devices, Slot, list_name
 from .snapshots import Checkpoint, Lease, Mark, Snapshot
 
 FOLDERS = "keys devices packs index snapshots marks sessions".split()
@@ -105,6 +105,7 @@ class Repository:
         self.id = self.bundle.repository
         self.ids = pack.Ids(self.bundle.id_key) if self.bundle.id_key else None
         self.devices = self._devices()
+        self._catch_up(secret)
         self._blobs = self._segments = None
         self._session_keys = {}
         self._open = OrderedDict()
@@ -134,6 +135,27 @@ class Repository:
         if broken or (skipped and not slots):
             raise broken or skipped
         raise FormatError("wrong_key", "it opens none of the key slots")
+
+    def _catch_up(self, secret):
+        """Takes the keys of the epochs that began after the slot was made, as far as the holder was handed them."""
+        bundle, epoch = self.bundle, self.devices.epoch
+        if bundle.newest > epoch:
+            raise untrusted(f"epoch {epoch} is older than the key: newer lists are withheld", "devices")
+        if bundle.role == OWNER:
+            bundle.derive_to(epoch)
+            return
+        if not isinstance(secret, DeviceKey):
+            if bundle.kem_seed is None:
+                return
+            secret = DeviceKey.of_seeds(bundle.signing_seed, bundle.kem_seed)
+        for listed in self.storage.list("keys"):
+            try:
+                slot = self._read_slot(listed)
+                if slot.repository == self.id and secret.fits(slot) and slot.epoch > bundle.newest:
+                    slot.verify(bundle.owner)
+                    bundle.take(slot.open(secret.kek(slot)))
+            except FormatError as error:
+                self.problems.append(error.named(listed.name))
 
     def _read_slot(self, listed):
         slot = Slot(self.storage.read_whole(listed.name, Slot.MAX_LENGTH))

@@ -125,6 +125,7 @@ def bundle_fields(bundle):
         "chunker_key": hexed(bundle.chunker_key),
         "root": hexed(bundle.root),
         "signing_seed": hexed(bundle.signing_seed),
+        "kem_seed": hexed(bundle.kem_seed),
         "epochs": [
             {
                 "epoch": number,
@@ -138,11 +139,12 @@ def bundle_fields(bundle):
 
 def show_device_list(world, data, _):
     found = DeviceList(data, world.owner).decode()
-    names = "id name role added revoked".split()
+    names = "id name role added revoked in_bundle".split()
     devices = [{name: getattr(device, name) for name in names} for device in found.devices]
     return {
         "repository": found.repository.hex(),
         "generation": found.generation,
+        "epoch": found.epoch,
         "name": list_name(found.generation, data),
         "devices": [{**device, "id": device["id"].hex()} for device in devices],
     }
@@ -446,6 +448,7 @@ def check_repository(folder):
     checks = [
         ("repository", repository.id.hex()),
         ("created", repository.config.created),
+        ("epoch", repository.devices.epoch),
         ("slots", slots(repository)),
         ("devices", devices(repository)),
     ]
@@ -483,6 +486,7 @@ def slots(repository):
         found.append({
             "id": slot.id.hex(),
             "role": ROLES[slot.role],
+            "epoch": slot.epoch,
             "method": METHODS[slot.method],
             "label": slot.label,
             "created": slot.created,
@@ -499,7 +503,7 @@ def devices(repository):
             "role": ROLES[device.role],
             "added": device.added,
             "revoked": device.revoked,
-            "has_key": device.kem is not None,
+            "has_key": device.kem is not None and not device.in_bundle,
         }
         for device in sorted(repository.devices.devices.values(), key=lambda device: device.id)
     ]

@@ -40,6 +40,10 @@ def written(strongroom, tmp_path_factory):
     run("init", "--passphrase-memory", "19M", "--passphrase-passes", "2", "--label", "test")
     code = run("key", "recovery-code")
     run("backup", str(source), "--tag", "first", "--host", "example")
+    for role in ["reader", "writer"]:
+        new = ["--new-passphrase-command", f"echo of a {role}"]
+        run("key", "add", "--role", role, *new, "--passphrase-memory", "19M", "--passphrase-passes", "2")
+    run("key", "rotate")
     (source / "added later").write_bytes(random.Random(7).randbytes(300_000))
     os.utime(source / "text", ns=(0, 1_000_000_000_123_456_789))
     run("backup", str(source), "--tag", "second", "--host", "example")
@@ -207,6 +211,25 @@ def test_recovery_code_opens_it(written):
     codes = [word for line in said.splitlines() for word in line.split() if word.count("-") == 5]
     assert codes, said
     assert Repository(repository, RecoveryCode(codes[0])).bundle.role == 4
+
+
+def test_holders_were_handed_the_keys_of_the_second_epoch(written, tmp_path):
+    source, repository, _ = written
+    reads = Repository(repository, Passphrase(b"of a reader"))
+    assert (reads.devices.epoch, reads.bundle.newest, not reads.problems) == (2, 2, True)
+    assert [snapshot.body.tags for snapshot in reads.snapshots()] == [["first"], ["second"]]
+    assert reads.check() == []
+    writes = Repository(repository, Passphrase(b"of a writer"))
+    assert (writes.bundle.newest, len(writes.snapshots()), not writes.problems) == (2, 2, True)
+    # Without the slot that was sealed to it, the first is all it reaches.
+    copy = tmp_path / "copy"
+    shutil.copytree(repository, copy)
+    for file in (copy / "keys").iterdir():
+        if reads._read_slot(next(listed for listed in reads.storage.list("keys") if listed.file == file.name)).method == 3:
+            file.unlink()
+    behind = Repository(copy, Passphrase(b"of a reader"))
+    assert (behind.devices.epoch, behind.bundle.newest) == (2, 1)
+    assert [snapshot.body.tags for snapshot in behind.snapshots()] == [["first"]]
 
 
 def reader(repository, *arguments, passphrase=PASSPHRASE):

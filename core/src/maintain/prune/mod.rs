@@ -36,6 +36,9 @@ use std::sync::Arc;
 
 const OPERATION: &str = "prune";
 
+/// How often to look again for what seems to be missing.
+const MAX_LOOKS: u32 = 3;
+
 /// Prunes. `reader` reads with a share of the budget.
 pub(crate) fn prune(
     reader: &StoreReader,
@@ -97,8 +100,7 @@ impl Prune<'_> {
     fn run(&mut self) -> Result<()> {
         self.meter.phase(Phase::Preparing);
         self.refuse_company()?;
-        let world = self.look()?;
-        let live = self.liveness(&world)?;
+        let (world, live) = self.view()?;
         self.report.packs = live.packs.len() as u64;
         self.report.pack_bytes = live.packs.values().map(|pack| pack.length).sum();
         self.report.live_bytes = live.packs.values().map(|pack| pack.live).sum();
@@ -110,12 +112,21 @@ impl Prune<'_> {
         }
         // Where nobody is at work, nobody has to be waited for. But what is needed is to be found out again: a
         // session may have come and gone.
-        let world = self.look()?;
-        if !self.has_ripe(&world) {
-            return Ok(());
-        }
-        let live = self.liveness(&world)?;
+        let (world, live) = self.view()?;
         self.remove(&world, &live)
+    }
+
+    /// What storage has, and what of it is needed.
+    fn view(&mut self) -> Result<(World, Liveness)> {
+        let mut looks = 1;
+        loop {
+            let world = self.look()?;
+            match self.liveness(&world) {
+                // Somebody else who prunes may have moved it between two listings.
+                Err(error) if error.kind() == ErrorKind::NotFound && looks < MAX_LOOKS => looks += 1,
+                live => return Ok((world, live?)),
+            }
+        }
     }
 
     /// Two at once would only do the same work twice.

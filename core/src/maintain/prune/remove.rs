@@ -111,11 +111,6 @@ impl Prune<'_> {
         if at_work.is_empty() && !unreadable && !early { Ripeness::Ripe(dead) } else { Ripeness::Waits(at_work) }
     }
 
-    /// Whether anything can be removed.
-    pub(super) fn has_ripe(&self, world: &World) -> bool {
-        self.ripe(world).next().is_some()
-    }
-
     fn ripe<'w>(
         &self,
         world: &'w World,

@@ -18,6 +18,11 @@
 //! merged too, a change that was reported as done stays effective even if the other owner is interrupted right
 //! after writing.
 //!
+//! A list also names the epoch under which everything is written from now on; of those merged, the highest counts.
+//! An epoch that shuts a device out begins with the very list that revokes it, and before any key of that epoch is
+//! handed to anybody. If two owners begin the same epoch at once, each with another device revoked, the keys may be
+//! handed to both devices: whoever finds that another list of its epoch lacks one of its revocations begins the next.
+//!
 //! What storage can do is to withhold the newest lists, or all of them; no rule over what it shows can notice that.
 //! A client that keeps state should remember [`DeviceList::generation`] and distrust a lower one.
 
@@ -25,13 +30,13 @@ use crate::backend::{Backend, Folder, ObjectName};
 use crate::crypto::SecretKey;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
 use crate::error::{Error, ErrorKind, Result, corrupt};
-use crate::format::bundle::Role;
+use crate::format::bundle::{FIRST_EPOCH, MAX_EPOCHS, Role};
 use crate::format::device::{Device, DeviceKey, DeviceRequest, List, MAX_DEVICES, MAX_LIST_LENGTH};
 use crate::format::entry::Timestamp;
-use crate::id::{DeviceId, RepositoryId};
+use crate::id::DeviceId;
 use crate::store::keys::{Keys, is_of_the_object};
 use crate::store::read_small;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const FIRST_GENERATION: u32 = 1;
 
@@ -60,7 +65,7 @@ pub struct DeviceInfo {
     pub added: Timestamp,
     /// From when on it is no longer accepted, if it was revoked.
     pub revoked: Option<Timestamp>,
-    /// Whether it is a device with its own key, and not the signing key of somebody's passphrase or code.
+    /// Whether it is a device with its own key, and not the keys of somebody's passphrase, code or account key.
     pub has_key: bool,
 }
 
@@ -70,10 +75,27 @@ pub(crate) struct DeviceList {
     owner: VerifyingKey,
     owner_id: DeviceId,
     generation: u32,
+    epoch: u32,
     devices: BTreeMap<DeviceId, Device>,
-    /// The valid lists that were merged, with their generations.
-    merged: BTreeMap<ObjectName, u32>,
+    /// The valid lists that were merged.
+    merged: BTreeMap<ObjectName, Merged>,
     skipped: Vec<Error>,
+}
+
+/// What is kept of a list that was merged with others.
+#[derive(Debug)]
+struct Merged {
+    generation: u32,
+    epoch: u32,
+    revoked: BTreeSet<DeviceId>,
+}
+
+/// What an owner can change in the list.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    pub(crate) devices: &'a mut BTreeMap<DeviceId, Device>,
+    /// Set to begin a new epoch, one that is handed to nobody whom this list revokes.
+    pub(crate) new_epoch: bool,
 }
 
 impl DeviceList {
@@ -83,6 +105,7 @@ impl DeviceList {
             owner: keys.owner_public(),
             owner_id: keys.owner_id(),
             generation: 0,
+            epoch: FIRST_EPOCH,
             devices: BTreeMap::new(),
             merged: BTreeMap::new(),
             skipped: Vec::new(),
@@ -121,7 +144,9 @@ impl DeviceList {
 
     fn merge(&mut self, list: List, name: ObjectName) {
         self.generation = self.generation.max(list.generation);
-        self.merged.insert(name, list.generation);
+        self.epoch = self.epoch.max(list.epoch);
+        let revoked = list.devices.iter().filter(|device| device.revoked.is_some()).map(|device| device.id).collect();
+        self.merged.insert(name, Merged { generation: list.generation, epoch: list.epoch, revoked });
         list.devices.into_iter().for_each(|device| self.merge_device(device));
     }
 
@@ -146,6 +171,43 @@ impl DeviceList {
         self.generation
     }
 
+    /// The epoch under which everything is written from now on.
+    pub(crate) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Refuses to write with keys that do not reach the current epoch: whoever was shut out with it could read that.
+    ///
+    /// # Errors
+    /// [`Forbidden`](ErrorKind::Forbidden).
+    pub(crate) fn check_reach(&self, keys: &Keys, operation: &'static str) -> Result<()> {
+        let reached = keys.newest_epoch();
+        if reached >= self.epoch {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Forbidden, operation).detail(format!(
+            "the repository is at epoch {}, and the newest keys that an owner handed to this key are of epoch {reached}: \
+             an owner must rotate the keys again, or remove this key and add it anew",
+            self.epoch
+        )))
+    }
+
+    /// Whether the current epoch began without one of the revocations that are known now, so that its keys may have
+    /// been handed to who was revoked.
+    fn epoch_is_known_to_revoked(&self) -> bool {
+        let revoked: BTreeSet<DeviceId> = self.revoked_ids().collect();
+        self.merged.values().any(|list| list.epoch == self.epoch && !revoked.is_subset(&list.revoked))
+    }
+
+    fn revoked_ids(&self) -> impl Iterator<Item = DeviceId> {
+        self.devices.values().filter(|device| device.revoked.is_some()).map(|device| device.id)
+    }
+
+    /// The devices as they are listed.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Device> {
+        self.devices.values()
+    }
+
     /// What lies in the folder and is not a list of the owner: rubbish, or damage.
     pub(crate) fn skipped(&self) -> &[Error] {
         &self.skipped
@@ -159,11 +221,10 @@ impl DeviceList {
             role: device.role,
             added: Timestamp::new(device.added, 0),
             revoked: device.revoked.map(|seconds| Timestamp::new(seconds, 0)),
-            has_key: device.kem.is_some(),
+            has_key: device.kem.is_some() && !device.in_bundle,
         })
     }
 
-    #[cfg(test)]
     pub(crate) fn get(&self, device: &DeviceId) -> Option<&Device> {
         self.devices.get(device)
     }
@@ -183,7 +244,7 @@ impl DeviceList {
 
     /// When storage received the newest list, in unix seconds by its clock.
     pub(crate) fn stored(&self, backend: &dyn Backend) -> Result<Option<i64>> {
-        let newest = self.merged.iter().filter(|(_, generation)| **generation == self.generation);
+        let newest = self.merged.iter().filter(|(_, list)| list.generation == self.generation);
         let times = newest.map(|(name, _)| Ok(backend.stat(name)?.modified.seconds)).collect::<Result<Vec<_>>>()?;
         Ok(times.into_iter().max())
     }
@@ -246,30 +307,51 @@ impl DeviceList {
         keys: &Keys,
         mut change: impl FnMut(&mut BTreeMap<DeviceId, Device>) -> Result<bool>,
     ) -> Result<Self> {
+        DeviceList::draft(backend, keys, |draft| change(draft.devices))
+    }
+
+    /// As [`update`](Self::update), where a new epoch can be begun too.
+    pub(crate) fn draft(
+        backend: &dyn Backend,
+        keys: &Keys,
+        mut change: impl FnMut(&mut Draft<'_>) -> Result<bool>,
+    ) -> Result<Self> {
         let operation = "change the device list";
         let owner = keys.owner_signing()?;
+        let full = |detail: String| Error::new(ErrorKind::LimitExceeded, operation).detail(detail);
         let mut base = DeviceList::load(backend, keys)?;
         for round in 0..MAX_ROUNDS {
-            let changed = change(&mut base.devices)?;
+            let mut draft = Draft { devices: &mut base.devices, new_epoch: false };
+            let changed = change(&mut draft)? || draft.new_epoch;
+            let new_epoch = draft.new_epoch;
+            // In a later round, the epoch that this one or another owner began will do, if it shuts out all it should.
+            let next_epoch = new_epoch && (round == 0 || base.epoch_is_known_to_revoked());
             if round == 0 && !changed {
                 return Ok(base);
             }
             if base.devices.len() > MAX_DEVICES {
-                return Err(Error::new(ErrorKind::LimitExceeded, operation)
-                    .detail(format!("it can hold {MAX_DEVICES} devices, revoked ones included")));
+                return Err(full(format!("it can hold {MAX_DEVICES} devices, revoked ones included")));
             }
-            let generation = base.generation.checked_add(1).ok_or_else(|| {
-                Error::new(ErrorKind::LimitExceeded, operation).detail("there are no more generations")
-            })?;
+            let epoch = base.epoch.saturating_add(next_epoch.into());
+            if usize::try_from(epoch).map_or(true, |epoch| epoch > MAX_EPOCHS) {
+                return Err(full(format!("a repository can have {MAX_EPOCHS} epochs")));
+            }
+            let generation =
+                base.generation.checked_add(1).ok_or_else(|| full("there are no more generations".to_owned()))?;
             let devices = base.devices.values().cloned().collect();
-            let written = store_list(backend, keys.repository, generation, devices, &owner)?;
+            let list = List { repository: keys.repository, generation, epoch, devices };
+            let written = store_list(backend, &list, &owner)?;
             let mut after = DeviceList::load(backend, keys)?;
-            let unknown_below =
-                after.merged.iter().any(|(name, found)| *found < generation && !base.merged.contains_key(name));
-            if after.generation == generation && after.merged.contains_key(&written) && !unknown_below {
+            let unknown_below = after
+                .merged
+                .iter()
+                .any(|(name, found)| found.generation < generation && !base.merged.contains_key(name));
+            let stands = after.generation == generation && after.merged.contains_key(&written) && !unknown_below;
+            if stands && !(new_epoch && after.epoch_is_known_to_revoked()) {
                 return Ok(after);
             }
             // Whatever became of the list just written, the next one holds all that was in it.
+            after.epoch = after.epoch.max(epoch);
             base.devices.into_values().for_each(|device| after.merge_device(device));
             base = after;
         }
@@ -303,15 +385,9 @@ fn read_list(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Result<Re
 }
 
 /// Writes a list; returns its name.
-pub(crate) fn store_list(
-    backend: &dyn Backend,
-    repository: RepositoryId,
-    generation: u32,
-    devices: Vec<Device>,
-    owner: &SigningKey,
-) -> Result<ObjectName> {
-    let bytes = List { repository, generation, devices }.encode(owner)?;
-    let name = ObjectName::new(Folder::Devices, List::file_name(generation, &bytes))?;
+pub(crate) fn store_list(backend: &dyn Backend, list: &List, owner: &SigningKey) -> Result<ObjectName> {
+    let bytes = list.encode(owner)?;
+    let name = ObjectName::new(Folder::Devices, List::file_name(list.generation, &bytes))?;
     match backend.put(&name, &[&bytes]) {
         // Signatures are deterministic: somebody came to the same list.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(name),
@@ -329,6 +405,7 @@ pub(crate) fn requested(request: &DeviceRequest, role: Role, added: i64) -> Devi
         kem: Some(request.kem.clone()),
         added,
         revoked: None,
+        in_bundle: false,
     }
 }
 

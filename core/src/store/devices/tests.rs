@@ -4,6 +4,7 @@ use super::*;
 use crate::format::device::device_id;
 use crate::store::keys::{NewRepository, Secret, create};
 use crate::store::testing::TestBackend;
+use std::sync::{Arc, Mutex};
 
 fn repository() -> (TestBackend, Keys) {
     let backend = TestBackend::at(1000);
@@ -14,7 +15,7 @@ fn repository() -> (TestBackend, Keys) {
 fn device(seed: u8, role: Role) -> Device {
     let verifying = SigningKey::from_seed(SecretKey::from_bytes([seed; 32])).verifying_key();
     let id = device_id(&verifying, None);
-    Device { id, name: seed.to_string(), role, verifying, kem: None, added: 1, revoked: None }
+    Device { id, name: seed.to_string(), role, verifying, kem: None, added: 1, revoked: None, in_bundle: true }
 }
 
 fn revoked(seed: u8, since: i64) -> Device {
@@ -23,7 +24,12 @@ fn revoked(seed: u8, since: i64) -> Device {
 
 fn store(backend: &dyn Backend, keys: &Keys, generation: u32, mut devices: Vec<Device>) -> ObjectName {
     devices.sort_by_key(|device| device.id);
-    store_list(backend, keys.repository, generation, devices, &keys.owner_signing().unwrap()).unwrap()
+    store_epoch(backend, keys, generation, FIRST_EPOCH, devices)
+}
+
+fn store_epoch(backend: &dyn Backend, keys: &Keys, generation: u32, epoch: u32, devices: Vec<Device>) -> ObjectName {
+    let list = List { repository: keys.repository, generation, epoch, devices };
+    store_list(backend, &list, &keys.owner_signing().unwrap()).unwrap()
 }
 
 fn load(backend: &TestBackend, keys: &Keys) -> DeviceList {
@@ -195,4 +201,81 @@ fn a_reported_revocation_survives_an_interrupted_owner() {
     assert_eq!(load(&backend, &keys).revoked(&stale[0].id), Some(5));
     let list = DeviceList::update(&backend, &keys, insert(device(2, Role::Writer))).unwrap();
     assert_eq!(list.revoked(&stale[0].id), Some(5));
+}
+
+#[test]
+fn the_highest_epoch_of_the_lists_that_are_merged_counts() {
+    let (backend, keys) = repository();
+    assert_eq!(load(&backend, &keys).epoch(), FIRST_EPOCH);
+    store_epoch(&backend, &keys, 5, 9, Vec::new());
+    store_epoch(&backend, &keys, 6, 3, Vec::new());
+    store_epoch(&backend, &keys, 7, 2, Vec::new());
+    assert_eq!(load(&backend, &keys).epoch(), 3);
+    // A change of something else keeps it.
+    let list = DeviceList::update(&backend, &keys, insert(device(1, Role::Writer))).unwrap();
+    assert_eq!((list.generation(), list.epoch()), (8, 3));
+    assert_eq!(kind_of_reach(&list, &keys), Some(ErrorKind::Forbidden));
+    crate::store::keys::catch_up(&backend, &keys, list.epoch()).unwrap();
+    assert_eq!((kind_of_reach(&list, &keys), keys.newest_epoch()), (None, 3));
+}
+
+fn kind_of_reach(list: &DeviceList, keys: &Keys) -> Option<ErrorKind> {
+    list.check_reach(keys, "check").err().map(|error| error.kind())
+}
+
+fn begin(backend: &dyn Backend, keys: &Keys, revoke: Option<u8>) -> DeviceList {
+    let list = DeviceList::draft(backend, keys, |draft| {
+        draft.new_epoch = true;
+        let gone = revoke.map(|seed| revoked(seed, 5));
+        Ok(gone.is_some_and(|gone| draft.devices.insert(gone.id, gone.clone()).as_ref() != Some(&gone)))
+    });
+    list.unwrap()
+}
+
+/// Of two that begin the same epoch at once, neither may hand its keys to who the other has revoked.
+#[test]
+fn an_epoch_that_another_owner_began_without_a_revocation_is_not_taken_for_one_that_shuts_out() {
+    for (mine, theirs, expected) in
+        [(None, None, 2), (Some(1), Some(1), 2), (Some(1), None, 3), (None, Some(2), 3), (Some(1), Some(2), 3)]
+    {
+        let (backend, keys) = repository();
+        DeviceList::update(&backend, &keys, insert(device(1, Role::Writer))).unwrap();
+        DeviceList::update(&backend, &keys, insert(device(2, Role::Writer))).unwrap();
+        let other = keys.clone();
+        let told = Arc::new(Mutex::new(0));
+        let tell = Arc::clone(&told);
+        backend.before_put(Folder::Devices, move |backend| {
+            *tell.lock().unwrap() = begin(backend, &other, theirs).epoch();
+        });
+        let list = begin(&backend, &keys, mine);
+        assert_eq!((list.epoch(), *told.lock().unwrap()), (expected, 2), "{mine:?} {theirs:?}");
+        let revoked: BTreeSet<DeviceId> = list.revoked_ids().collect();
+        let wanted = mine.into_iter().chain(theirs).map(|seed| device(seed, Role::Writer).id).collect();
+        assert_eq!(revoked, wanted);
+        assert!(!list.epoch_is_known_to_revoked());
+    }
+}
+
+#[test]
+fn a_later_revocation_does_not_pass_for_one_with_an_epoch_of_its_own() {
+    let (backend, keys) = repository();
+    DeviceList::update(&backend, &keys, insert(device(1, Role::Writer))).unwrap();
+    begin(&backend, &keys, None);
+    let list = DeviceList::update(&backend, &keys, insert(revoked(1, 5))).unwrap();
+    assert!(list.epoch_is_known_to_revoked());
+    assert_eq!(begin(&backend, &keys, None).epoch(), 3);
+}
+
+#[test]
+fn there_are_only_so_many_epochs() {
+    let (backend, keys) = repository();
+    let most = u32::try_from(MAX_EPOCHS).unwrap();
+    store_epoch(&backend, &keys, 9, most, Vec::new());
+    let full = DeviceList::draft(&backend, &keys, |draft| {
+        draft.new_epoch = true;
+        Ok(true)
+    });
+    assert_eq!(full.unwrap_err().kind(), ErrorKind::LimitExceeded);
+    crate::store::keys::catch_up(&backend, &keys, most).unwrap();
+    assert_eq!(keys.newest_epoch(), most);
 }

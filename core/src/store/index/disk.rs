@@ -56,7 +56,8 @@ impl Disk {
         if self.unlocked.get().is_some() {
             return Ok(false);
         }
-        let key = keys.current()?.sealing(Purpose::Index).derive("strongroom format 1 local index table");
+        // Of the oldest epoch, so that a new one does not cost the tables.
+        let key = keys.oldest()?.sealing(Purpose::Index).derive("strongroom format 1 local index table");
         let prefix = format!("{}-", hex(keys.repository.as_bytes()));
         Ok(self.unlocked.set(Unlocked { key, prefix }).is_ok())
     }

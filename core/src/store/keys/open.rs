@@ -8,7 +8,7 @@ use crate::crypto::{SecretKey, random};
 use crate::error::{Error, ErrorKind, Result, corrupt, invalid};
 use crate::format::bundle::{Bundle, FIRST_EPOCH, Role, owner_signing};
 use crate::format::config::{self, Config, PARITY, Sizes};
-use crate::format::device::{Device, DeviceRequest};
+use crate::format::device::{Device, DeviceRequest, List};
 use crate::format::slot::{self, Slot};
 use crate::id::{RepositoryId, SlotId};
 use crate::store::{devices, now, read_small};
@@ -56,14 +56,15 @@ pub(crate) fn create(backend: &dyn Backend, new: &NewRepository, secret: &Secret
 
     let wrap = Wrap {
         bundle: &bundle,
-        holder: request.as_ref().map_or(Holder::Secret(secret), Holder::Device),
+        holder: request.as_ref().map_or(Holder::Secret(secret), |request| Holder::Device(&request.kem)),
         device,
         label: &new.label,
         cost: new.cost,
         owner: Some(&owner),
     };
     let slot = wrap.store(backend)?;
-    let list = devices::store_list(backend, repository, devices::FIRST_GENERATION, first, &owner)?;
+    let list = List { repository, generation: devices::FIRST_GENERATION, epoch: FIRST_EPOCH, devices: first };
+    let list = devices::store_list(backend, &list, &owner)?;
     let bytes = config.encode(&owner)?;
     match backend.put(&ObjectName::config(), &[&bytes]) {
         Ok(()) => {}
@@ -79,7 +80,7 @@ pub(crate) fn create(backend: &dyn Backend, new: &NewRepository, secret: &Secret
         // It may have been stored all the same, so what belongs to it stays.
         Err(error) => return Err(error),
     }
-    Ok((config, Keys::new(bundle, Some(slot), secret.device_key())))
+    Ok((config, Keys::new(bundle, Some(slot), secret.device_key())?))
 }
 
 fn exists(backend: &dyn Backend, operation: &'static str) -> Error {
@@ -140,13 +141,7 @@ pub(crate) fn open(backend: &dyn Backend, secret: &Secret) -> Result<(Config, Ke
     let operation = "open the repository";
     let config = read_config(backend)?;
     secret.check_owner(&config.owner, operation).map_err(|error| error.object(ObjectName::config()))?;
-    let mut names = Vec::new();
-    backend.list(Folder::Keys, &mut |info| {
-        names.push(info);
-        Ok(())
-    })?;
-    names.sort_by(|left, right| right.modified.cmp(&left.modified).then_with(|| left.name.cmp(&right.name)));
-
+    let names = newest_first(backend)?;
     let mut search =
         Search { backend, config: &config, secret, operation, seen: BTreeSet::new(), outcome: Outcome::default() };
     let found = match search.through(names.iter())? {
@@ -242,7 +237,7 @@ impl<'a> Search<'a> {
                 .object(ObjectName::config())
                 .detail("it is signed by another owner than the one the key slot names"));
         }
-        Ok(Keys::new(bundle, Some(slot.head.id), self.secret.device_key()))
+        Keys::new(bundle, Some(slot.head.id), self.secret.device_key())
     }
 }
 
@@ -275,6 +270,48 @@ impl Outcome {
             }
         }
     }
+}
+
+/// Takes the newest keys that owners have handed to whoever holds these, up to those of `epoch`. Owners derive them;
+/// for everybody else there is a slot, sealed to a key of theirs. Where there is none, the keys stay as they are.
+pub(crate) fn catch_up(backend: &dyn Backend, keys: &Keys, epoch: u32) -> Result<()> {
+    let operation = "take newer keys";
+    if keys.newest_epoch() >= epoch {
+        return Ok(());
+    }
+    if keys.role == Role::Owner {
+        return keys.derive_to(epoch);
+    }
+    let Some(holder) = keys.holder() else { return Ok(()) };
+    let secret = Secret::device(holder.clone());
+    for info in newest_first(backend)?.iter().take(MAX_READ) {
+        let taken = read_slot(backend, &info.name).and_then(|slot| {
+            let newer = slot.head.repository == keys.repository && slot.head.epoch > keys.newest_epoch();
+            if !newer || !secret.fits(&slot) {
+                return Ok(());
+            }
+            slot.verify(&keys.owner_public(), operation)?;
+            keys.extend(slot.open(&secret.wrap_key(&slot, operation)?, operation)?)
+        });
+        match taken {
+            // Whoever may write to storage can put anything there; what is not the owner's is passed over.
+            Err(error) if !is_of_the_object(&error) && error.kind() != ErrorKind::WrongKey => return Err(error),
+            _ if keys.newest_epoch() >= epoch => return Ok(()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The objects in the folder of key slots; those that storage received last come first.
+fn newest_first(backend: &dyn Backend) -> Result<Vec<ObjectInfo>> {
+    let mut names = Vec::new();
+    backend.list(Folder::Keys, &mut |info| {
+        names.push(info);
+        Ok(())
+    })?;
+    names.sort_by(|left, right| right.modified.cmp(&left.modified).then_with(|| left.name.cmp(&right.name)));
+    Ok(names)
 }
 
 /// Whether an error says that the object is bad, or gone, and not that storage cannot be read.

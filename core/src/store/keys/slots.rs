@@ -1,4 +1,4 @@
-//! Listing, adding and removing key slots and devices.
+//! Listing and adding key slots and devices, and changing a passphrase.
 
 use super::open::{is_of_the_object, read_slot};
 use super::secret::Secret;
@@ -8,9 +8,9 @@ use crate::backend::{Backend, Folder};
 use crate::crypto::SecretKey;
 use crate::crypto::password::Cost;
 use crate::crypto::recovery::RecoveryCode;
-use crate::crypto::sign::SigningKey;
-use crate::error::{Error, ErrorKind, Result, invalid};
-use crate::format::device::{Device, DeviceRequest, device_id};
+use crate::error::{Error, ErrorKind, Result, internal, invalid};
+use crate::format::bundle::HolderSeeds;
+use crate::format::device::{Device, DeviceKey, DeviceRequest};
 use crate::format::entry::Timestamp;
 use crate::format::slot::{Method, Slot};
 use crate::id::{DeviceId, SlotId};
@@ -68,13 +68,15 @@ pub struct SlotInfo {
     pub id: SlotId,
     /// What its holder may do.
     pub role: Role,
+    /// The newest epoch that it opens.
+    pub epoch: u32,
     /// What opens it.
     pub method: SlotMethod,
     /// What it is called; may be empty.
     pub label: String,
     /// When it was made, by its maker's clock.
     pub created: Timestamp,
-    /// The device its holder signs as; none where that is the owner's own key, or nothing is signed.
+    /// The device that its holder is listed as; none for owners, unless they have a device of their own.
     pub device: Option<DeviceId>,
     /// Whether the repository was opened with it.
     pub current: bool,
@@ -125,6 +127,7 @@ pub(crate) fn list_slots(backend: &dyn Backend, keys: &Keys) -> Result<Vec<SlotI
         current: keys.slot == Some(slot.head.id),
         id: slot.head.id,
         role: slot.head.role,
+        epoch: slot.head.epoch,
         method: SlotMethod::of(&slot.head.method),
         label: slot.head.label,
         created: Timestamp::new(slot.head.created, 0),
@@ -142,8 +145,9 @@ pub(crate) struct NewSlot<'a> {
     pub(crate) cost: Cost,
 }
 
-/// Adds a slot; owners only. Writers and readers get a signing key of their own in it, which is added to the device
-/// list under the label. With a device's key it is the same as [`add_device`].
+/// Adds a slot; owners only. All but owners get a pair of keys of their own in it, which is added to the device list
+/// under the label: one that signs, and one that newer bundles can be sealed to. With a device's key it is the same
+/// as [`add_device`].
 pub(crate) fn add_slot(backend: &dyn Backend, keys: &Keys, new: &NewSlot<'_>) -> Result<SlotId> {
     let owner = keys.owner_signing()?;
     check_label(new.label)?;
@@ -152,19 +156,20 @@ pub(crate) fn add_slot(backend: &dyn Backend, keys: &Keys, new: &NewSlot<'_>) ->
     if let Some(key) = new.secret.device_key() {
         return add_device(backend, keys, &key.request(new.label)?, new.role);
     }
-    let seed = match new.role {
-        Role::Writer | Role::Reader => Some(SecretKey::random()?),
-        Role::Maintainer | Role::Owner => None,
+    let (list, device, holder) = match new.role {
+        Role::Owner => (DeviceList::load(backend, keys)?, None, None),
+        Role::Writer | Role::Reader | Role::Maintainer => {
+            let seeds = HolderSeeds { signing: SecretKey::random()?, kem: Some(SecretKey::random()?) };
+            let device = listed_holder(&seeds, new)?;
+            let list =
+                DeviceList::update(backend, keys, |devices| Ok(devices.insert(device.id, device.clone()).is_none()))?;
+            (list, Some(device.id), Some(seeds))
+        }
     };
-    let signer = seed.as_ref().map(|seed| signing_device(seed, new));
-    let bundle = keys.bundle_for(new.role, seed)?;
-    if let Some(signer) = &signer {
-        DeviceList::update(backend, keys, |devices| Ok(devices.insert(signer.id, signer.clone()).is_none()))?;
-    }
     let wrap = Wrap {
-        bundle: &bundle,
+        bundle: &keys.bundle_until(list.epoch(), new.role, holder)?,
         holder: Holder::Secret(new.secret),
-        device: signer.map(|signer| signer.id),
+        device,
         label: new.label,
         cost: new.cost,
         owner: Some(&owner),
@@ -172,18 +177,11 @@ pub(crate) fn add_slot(backend: &dyn Backend, keys: &Keys, new: &NewSlot<'_>) ->
     wrap.store(backend)
 }
 
-/// The device that the holder of a passphrase, code or account key signs as.
-fn signing_device(seed: &SecretKey, new: &NewSlot<'_>) -> Device {
-    let verifying = SigningKey::from_seed(seed.clone()).verifying_key();
-    Device {
-        id: device_id(&verifying, None),
-        name: new.label.to_owned(),
-        role: new.role,
-        verifying,
-        kem: None,
-        added: now(),
-        revoked: None,
-    }
+/// How the holder of a passphrase, code or account key is listed.
+fn listed_holder(seeds: &HolderSeeds, new: &NewSlot<'_>) -> Result<Device> {
+    let kem = seeds.kem.clone().ok_or_else(|| internal("add a key", "there is no key to seal newer bundles to"))?;
+    let request = DeviceKey::from_seeds(seeds.signing.clone(), kem)?.request(new.label)?;
+    Ok(Device { in_bundle: true, ..devices::requested(&request, new.role, now()) })
 }
 
 /// Adds a slot for a new recovery code, which is to be shown once; owners only.
@@ -205,7 +203,6 @@ pub(crate) fn add_device(backend: &dyn Backend, keys: &Keys, request: &DeviceReq
     let operation = "add a device";
     let owner = keys.owner_signing()?;
     let device = request.id();
-    let bundle = keys.bundle_for(role, None)?;
     let listed = |devices: &std::collections::BTreeMap<DeviceId, Device>| {
         let refuse = |detail: String| {
             Err(Error::new(ErrorKind::AlreadyExists, operation).object(format!("device {device}")).detail(detail))
@@ -225,7 +222,7 @@ pub(crate) fn add_device(backend: &dyn Backend, keys: &Keys, request: &DeviceReq
         || -> Result<bool> { Ok(survey(backend, keys)?.slots.iter().any(|slot| slot.head.device == Some(device))) };
     let added = now();
     let mut known = None;
-    DeviceList::update(backend, keys, |devices| {
+    let list = DeviceList::update(backend, keys, |devices| {
         let listed = listed(devices)?;
         // A later round finds what the first one put there.
         known.get_or_insert(listed);
@@ -240,104 +237,14 @@ pub(crate) fn add_device(backend: &dyn Backend, keys: &Keys, request: &DeviceReq
             .detail("the device is listed and has its key slot already"));
     }
     let wrap = Wrap {
-        bundle: &bundle,
-        holder: Holder::Device(request),
+        bundle: &keys.bundle_until(list.epoch(), role, None)?,
+        holder: Holder::Device(&request.kem),
         device: Some(device),
         label: request.name(),
         cost: Cost::DEFAULT,
         owner: Some(&owner),
     };
     wrap.store(backend)
-}
-
-/// What revoking a device came to.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Revocation {
-    /// The device.
-    pub device: DeviceId,
-    /// From when on the device is no longer accepted.
-    pub since: Timestamp,
-    /// Its key slots, which were deleted.
-    pub removed: Vec<SlotId>,
-    /// Its key slots that the storage would not delete, and why. Until they are, the device can still open the
-    /// repository with what they hold; what it signs is refused all the same.
-    pub remaining: Vec<(SlotId, Error)>,
-}
-
-/// Revokes a device: what storage receives from now on is no longer accepted from it, and its key slots are deleted
-/// where storage allows it; owners only. Doing it again keeps the first time and tries to delete again.
-///
-/// It cannot make a device forget keys. Readers can go on reading what was written under the epochs they know, and
-/// an owner's device knows the root: what it signs with its own key is refused, but it could sign with the owner's.
-pub(crate) fn revoke_device(backend: &dyn Backend, keys: &Keys, device: &DeviceId) -> Result<Revocation> {
-    let operation = "revoke a device";
-    keys.owner_signing()?;
-    let named = |error: Error| error.object(format!("device {device}"));
-    if keys.signer().is_ok_and(|(signer, _)| signer == *device) {
-        return Err(named(invalid(
-            operation,
-            "it is the device the repository was opened with, or the owner's own key: use another owner's key",
-        )));
-    }
-    let set = |since: i64| {
-        DeviceList::update(backend, keys, |devices| {
-            let Some(entry) = devices.get_mut(device) else {
-                return Err(named(Error::new(ErrorKind::NotFound, operation).detail("there is no such device")));
-            };
-            let earlier = entry.revoked.is_none_or(|revoked| since < revoked);
-            if earlier {
-                entry.revoked = Some(since);
-            }
-            Ok(earlier)
-        })
-    };
-    let mut list = set(now())?;
-    // Objects are judged by storage's clock. If this machine's runs ahead of it, the time must be set back.
-    if let (Some(revoked), Some(stored)) = (list.revoked(device), list.stored(backend)?)
-        && stored < revoked
-    {
-        list = set(stored)?;
-    }
-    let since = Timestamp::new(list.revoked(device).unwrap_or_default(), 0);
-    let mut revocation = Revocation { device: *device, since, removed: Vec::new(), remaining: Vec::new() };
-    for slot in survey(backend, keys)?.slots {
-        if slot.head.device == Some(*device) && keys.slot != Some(slot.head.id) {
-            match backend.delete(&slot_name(&slot.head.id)) {
-                Ok(()) => revocation.removed.push(slot.head.id),
-                Err(error) => revocation.remaining.push((slot.head.id, error)),
-            }
-        }
-    }
-    Ok(revocation)
-}
-
-/// Removes a slot; owners only.
-///
-/// The slot the repository was opened with stays: roles of other slots are claims, so it is the only one known to
-/// be an owner's, and a repository must keep one. A device or signing key that goes with the slot stays listed.
-pub(crate) fn remove_slot(backend: &dyn Backend, keys: &Keys, slot: &SlotId) -> Result<()> {
-    let operation = "remove a key";
-    keys.owner_signing()?;
-    let name = slot_name(slot);
-    if keys.slot.is_none_or(|current| current == *slot) {
-        return Err(invalid(
-            operation,
-            "it is the one the repository was opened with, and an owner's key must remain: open it with another one",
-        )
-        .object(name));
-    }
-    if let Some(current) = keys.slot {
-        // Another owner may have removed it meanwhile.
-        backend.stat(&slot_name(&current)).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => Error::new(ErrorKind::Conflict, operation)
-                .object(slot_name(&current))
-                .detail("the key the repository was opened with has been removed; open it with another one"),
-            _ => error,
-        })?;
-    }
-    backend.stat(&name)?;
-    backend.delete(&name)
 }
 
 /// What changing a passphrase came to.
@@ -371,7 +278,7 @@ pub(crate) fn change_passphrase(
         return Err(invalid(operation, "the repository was not opened with a passphrase; add one instead").object(old));
     }
     let wrap = Wrap {
-        bundle: keys.bundle(),
+        bundle: &keys.bundle(),
         holder: Holder::Secret(new),
         device: head.device,
         label: &head.label,

@@ -7,7 +7,6 @@ use crate::crypto::sign::SigningKey;
 use crate::crypto::{SecretKey, kem, random};
 use crate::error::{Result, invalid};
 use crate::format::bundle::Bundle;
-use crate::format::device::DeviceRequest;
 use crate::format::label;
 use crate::format::slot::{self, Head, Method, Slot};
 use crate::id::{DeviceId, SlotId};
@@ -17,15 +16,15 @@ use crate::store::now;
 pub(super) enum Holder<'a> {
     /// Whoever knows a secret that is shared with nobody else.
     Secret(&'a Secret),
-    /// A device, of which only the public keys are needed.
-    Device(&'a DeviceRequest),
+    /// A device, of which only the X-Wing public key is needed.
+    Device(&'a [u8; kem::PUBLIC_KEY]),
 }
 
 /// A slot to be made.
 pub(super) struct Wrap<'a> {
     pub(super) bundle: &'a Bundle,
     pub(super) holder: Holder<'a>,
-    /// The device the holder signs as.
+    /// The device the holder is listed as.
     pub(super) device: Option<DeviceId>,
     pub(super) label: &'a str,
     pub(super) cost: Cost,
@@ -40,9 +39,9 @@ impl Wrap<'_> {
         let id = SlotId::from_bytes(random()?);
         let (method, key) = match self.holder {
             Holder::Secret(secret) => method(secret, self.cost)?,
-            Holder::Device(request) => {
+            Holder::Device(device) => {
                 let key = SecretKey::random()?;
-                let device = kem::PublicKey::from_bytes(request.kem.as_slice())?;
+                let device = kem::PublicKey::from_bytes(device.as_slice())?;
                 let sealed_key = slot::seal_to_device(&device, &self.bundle.repository, &id, &key)?;
                 (Method::Device { sealed_key }, key)
             }

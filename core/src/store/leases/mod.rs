@@ -138,6 +138,10 @@ impl HeldLease {
             LeasePurpose::Prune if !keys.can_write() => None,
             _ => Some(sealed::signer(keys, devices, operation)?),
         };
+        if self.sequence == 0 {
+            // Not with every object: a session that is at work when an epoch begins may end what it began.
+            devices.check_reach(keys, operation)?;
+        }
         let lease = Lease {
             session: self.session,
             sequence: self.sequence,
@@ -162,7 +166,6 @@ impl SessionLease {
     }
 
     /// Whether the session is at work at `now`, by the storage's clock.
-    #[cfg(test)]
     pub(crate) fn is_active(&self, now: Timestamp) -> bool {
         self.lease.state == LeaseState::Active && now < self.expires()
     }

@@ -9,7 +9,7 @@ fn forge(world: &World, keys: &Keys, snapshot: SnapshotId, sequence: u64, hold_u
     let (device, signer) = keys.signer().unwrap();
     let time = Timestamp::default();
     let mut mark = Mark { snapshot, sequence, device, time, hold_until, sealed_body: Vec::new() };
-    let readers = sealed::readers(keys, "test").unwrap();
+    let readers = sealed::readers(keys.current().unwrap(), "test").unwrap();
     mark.seal_body(&MarkBody::default(), &keys.repository, readers).unwrap();
     world.plant(Folder::Marks, &sealed::seal(keys, &mark, Some(&signer)).unwrap())
 }

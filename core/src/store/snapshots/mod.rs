@@ -132,7 +132,8 @@ pub(crate) fn lineage<P: AsRef<[u8]>>(keys: &Keys, host: &str, paths: &[P]) -> R
 pub(crate) fn write(backend: &dyn Backend, keys: &Keys, devices: &DeviceList, new: NewSnapshot) -> Result<SnapshotId> {
     let operation = SnapshotEnvelope::WRITE;
     let (device, signer) = sealed::signer(keys, devices, operation)?;
-    let readers = sealed::readers(keys, operation)?;
+    let epoch = keys.current()?;
+    let readers = sealed::readers(epoch, operation)?;
     let NewSnapshot { root, time, lineage, session, counts, parents, outcome, mut body } = new;
     if parents.len() > MAX_PARENTS {
         return Err(invalid(operation, format!("it has more than {MAX_PARENTS} parents")));
@@ -142,7 +143,7 @@ pub(crate) fn write(backend: &dyn Backend, keys: &Keys, devices: &DeviceList, ne
     let sealed_body = Vec::new();
     let mut envelope = SnapshotEnvelope { root, time, lineage, device, session, counts, parents, outcome, sealed_body };
     envelope.seal_body(&body, &keys.repository, readers)?;
-    let bytes = sealed::seal(keys, &envelope, Some(&signer))?;
+    let bytes = sealed::seal_under(keys, epoch, &envelope, Some(&signer))?;
     let id = SnapshotId::from_bytes(hash::name(&bytes));
     sealed::put(backend, &object_name(&id), &bytes)?;
     Ok(id)

@@ -30,7 +30,7 @@ impl World {
         let (_, owner) = keys::create(&backend, &NewRepository::default(), &Secret::device(device)).unwrap();
         let member = |role| {
             let device = DeviceKey::generate().unwrap();
-            (Keys::new(owner.bundle_for(role, None).unwrap(), None, Some(&device)), device)
+            (Keys::new(owner.bundle_for(role, None).unwrap(), None, Some(&device)).unwrap(), device)
         };
         let [reader, writer, maintainer, stranger] =
             [Role::Reader, Role::Writer, Role::Maintainer, Role::Writer].map(member);
@@ -105,7 +105,7 @@ fn envelope(keys: &Keys, new: NewSnapshot) -> SnapshotEnvelope {
     let device = keys.signer().unwrap().0;
     let sealed_body = Vec::new();
     let mut envelope = SnapshotEnvelope { root, time, lineage, device, session, counts, parents, outcome, sealed_body };
-    envelope.seal_body(&body, &keys.repository, sealed::readers(keys, "test").unwrap()).unwrap();
+    envelope.seal_body(&body, &keys.repository, sealed::readers(keys.current().unwrap(), "test").unwrap()).unwrap();
     envelope
 }
 

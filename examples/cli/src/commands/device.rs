@@ -1,6 +1,7 @@
 //! `strongroom device …`
 
 use super::key::parse_role;
+use super::rotate::{self, EpochArgs};
 use super::select::by_prefix;
 use crate::app::App;
 use crate::exit::{Exit, Failure, Result};
@@ -9,6 +10,7 @@ use crate::output::table::{Align, Table};
 use crate::output::text::printable;
 use crate::output::units::{local, rfc3339};
 use crate::place;
+use crate::signals::Stop;
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
 use std::fs::{File, OpenOptions};
@@ -34,11 +36,11 @@ enum DeviceVerb {
     List,
     /// Lets a device in, by its request
     Add(AddArgs),
-    /// Shuts a device out: what it signs from now on is refused
-    Revoke {
-        /// The device: the first digits of its id
-        id: String,
-    },
+    /// Shuts a device out: what it signs is refused, and it cannot read what is written from now on
+    ///
+    /// New keys are made for whatever is written next, and handed to everybody else. What the device could read before
+    /// it may have kept; what is stored is moved to the new keys by `strongroom reencrypt`.
+    Revoke(RevokeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -69,6 +71,14 @@ struct AddArgs {
     expect: Option<String>,
 }
 
+#[derive(Debug, Args)]
+struct RevokeArgs {
+    /// The device: the first digits of its id
+    id: String,
+    #[command(flatten)]
+    epoch: EpochArgs,
+}
+
 /// Longest file that is read as a request.
 const MAX_REQUEST: u64 = 64 * 1024;
 
@@ -77,7 +87,7 @@ pub(crate) fn run(app: &App, args: &DeviceArgs) -> Result<Exit> {
         DeviceVerb::New(args) => new(app, args),
         DeviceVerb::List => list(app),
         DeviceVerb::Add(args) => add(app, args),
-        DeviceVerb::Revoke { id } => revoke(app, id),
+        DeviceVerb::Revoke(args) => revoke(app, args),
     }
 }
 
@@ -200,11 +210,15 @@ fn add(app: &App, args: &AddArgs) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
-fn revoke(app: &App, id: &str) -> Result<Exit> {
+fn revoke(app: &App, args: &RevokeArgs) -> Result<Exit> {
     let repository = app.open()?;
-    let device = by_prefix(repository.devices()?.into_iter().map(|device| device.id), id, "device")?;
-    let revocation = repository.revoke_device(&device)?;
-    let complete = revocation.remaining.is_empty();
+    let (ctx, monitor) = app.operation(Stop::Ends);
+    let device = by_prefix(repository.devices()?.into_iter().map(|device| device.id), &args.id, "device")?;
+    let revocation = repository.revoke_device(&device, &args.epoch.options(), &ctx);
+    monitor.finish();
+    let revocation = revocation?;
+    let rotation = revocation.rotation.as_ref();
+    let complete = revocation.remaining.is_empty() && rotation.is_none_or(rotate::is_complete);
     app.ui.json(&record(
         "summary",
         json!({
@@ -214,11 +228,15 @@ fn revoke(app: &App, id: &str) -> Result<Exit> {
             "since": rfc3339(revocation.since),
             "removed_keys": revocation.removed.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "remaining_keys": revocation.remaining.iter().map(|(slot, _)| slot.to_string()).collect::<Vec<_>>(),
+            "rotation": rotation.map(rotate::fields),
         }),
     ))?;
     app.ui.say(&format!("Device {} is shut out since {}", device.short(), local(revocation.since)));
     for (slot, error) in &revocation.remaining {
         app.ui.warn(&format!("its key {} could not be removed, so it can still read: {error}", slot.short()));
+    }
+    if let Some(rotation) = rotation {
+        rotate::say(app, rotation);
     }
     Ok(if complete { Exit::Complete } else { Exit::Partial })
 }

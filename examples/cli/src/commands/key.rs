@@ -1,6 +1,7 @@
 //! `strongroom key …`
 
 use super::init::CostArgs;
+use super::rotate::{self, EpochArgs};
 use super::select::by_prefix;
 use crate::app::App;
 use crate::exit::{Exit, Result};
@@ -10,6 +11,7 @@ use crate::output::table::{Align, Table};
 use crate::output::text::printable;
 use crate::output::units::{local, rfc3339};
 use crate::secrets;
+use crate::signals::Stop;
 use clap::{Args, Subcommand, ValueHint};
 use serde_json::json;
 use std::path::PathBuf;
@@ -28,13 +30,15 @@ enum KeyVerb {
     List,
     /// Adds a passphrase
     Add(AddArgs),
-    /// Removes a key
+    /// Removes a key, and shuts its holder out
     ///
-    /// Not the one that opened the repository: open it with another owner's key to remove this one.
-    Remove {
-        /// The key: the first digits of its id
-        id: String,
-    },
+    /// Not the one that opened the repository: open it with another owner's key to remove this one. As somebody may
+    /// have kept what the key held, new keys are made for whatever is written next, and handed to everybody else.
+    Remove(RemoveArgs),
+    /// Makes new keys for whatever is written next, and hands them to everybody who has access
+    ///
+    /// What is stored stays readable with the keys there are; `strongroom reencrypt` moves it to the new ones.
+    Rotate,
     /// Changes the passphrase that opens the repository
     Passphrase(PassphraseArgs),
     /// Makes a recovery code and shows it, once
@@ -52,6 +56,14 @@ struct AddArgs {
     new: NewPassphraseArgs,
     #[command(flatten)]
     cost: CostArgs,
+}
+
+#[derive(Debug, Args)]
+struct RemoveArgs {
+    /// The key: the first digits of its id
+    id: String,
+    #[command(flatten)]
+    epoch: EpochArgs,
 }
 
 #[derive(Debug, Args)]
@@ -100,7 +112,8 @@ pub(crate) fn run(app: &App, args: &KeyArgs) -> Result<Exit> {
     match &args.verb {
         KeyVerb::List => list(app),
         KeyVerb::Add(args) => add(app, args),
-        KeyVerb::Remove { id } => remove(app, id),
+        KeyVerb::Remove(args) => remove(app, args),
+        KeyVerb::Rotate => rotate::run(app),
         KeyVerb::Passphrase(args) => passphrase(app, args),
         KeyVerb::RecoveryCode { named } => recovery_code(app, named),
     }
@@ -108,7 +121,7 @@ pub(crate) fn run(app: &App, args: &KeyArgs) -> Result<Exit> {
 
 fn list(app: &App) -> Result<Exit> {
     let repository = app.open()?;
-    let columns = ["ID", "OPENED BY", "ROLE", "MADE", "DEVICE", "LABEL"].map(|heading| (heading, Align::Left));
+    let columns = ["ID", "OPENED BY", "ROLE", "EPOCH", "MADE", "DEVICE", "LABEL"].map(|heading| (heading, Align::Left));
     let mut table = Table::new(&columns);
     for slot in repository.keys()? {
         app.ui.json(&record(
@@ -117,6 +130,7 @@ fn list(app: &App) -> Result<Exit> {
                 "id": slot.id.to_string(),
                 "method": slot.method.name(),
                 "role": slot.role.name(),
+                "epoch": slot.epoch,
                 "created": rfc3339(slot.created),
                 "device": slot.device.map(|device| device.to_string()),
                 "label": slot.label,
@@ -131,6 +145,7 @@ fn list(app: &App) -> Result<Exit> {
             slot.id.short(),
             slot.method.name().replace('_', " "),
             slot.role.name().to_owned(),
+            slot.epoch.to_string(),
             local(slot.created),
             slot.device.map(|device| device.short()).unwrap_or_default(),
             label,
@@ -153,16 +168,40 @@ fn add(app: &App, args: &AddArgs) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
-fn remove(app: &App, id: &str) -> Result<Exit> {
+fn remove(app: &App, args: &RemoveArgs) -> Result<Exit> {
     let repository = app.open()?;
-    let slot = by_prefix(repository.keys()?.into_iter().map(|slot| slot.id), id, "key")?;
-    repository.remove_key(&slot)?;
+    let (ctx, monitor) = app.operation(Stop::Ends);
+    let slot = by_prefix(repository.keys()?.into_iter().map(|slot| slot.id), &args.id, "key")?;
+    let removal = repository.remove_key(&slot, &args.epoch.options(), &ctx);
+    monitor.finish();
+    let removal = removal?;
+    let rotation = removal.rotation.as_ref();
+    let complete = removal.remaining.is_empty() && rotation.is_none_or(rotate::is_complete);
     app.ui.json(&record(
         "summary",
-        json!({ "operation": "key remove", "outcome": "complete", "key": slot.to_string() }),
+        json!({
+            "operation": "key remove",
+            "outcome": if complete { "complete" } else { "partial" },
+            "key": slot.to_string(),
+            "revoked_device": removal.revoked.map(|device| device.to_string()),
+            "removed_keys": removal.removed.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "remaining_keys": removal.remaining.iter().map(|(slot, _)| slot.to_string()).collect::<Vec<_>>(),
+            "rotation": rotation.map(rotate::fields),
+        }),
     ))?;
-    app.ui.say(&format!("Removed key {}", slot.short()));
-    Ok(Exit::Complete)
+    if removal.removed.contains(&slot) {
+        app.ui.say(&format!("Removed key {}", slot.short()));
+    }
+    for (slot, error) in &removal.remaining {
+        app.ui.warn(&format!("key {} could not be removed, so it still opens: {error}", slot.short()));
+    }
+    if let Some(device) = removal.revoked {
+        app.ui.say(&format!("Its holder, listed as device {}, is shut out", device.short()));
+    }
+    if let Some(rotation) = rotation {
+        rotate::say(app, rotation);
+    }
+    Ok(if complete { Exit::Complete } else { Exit::Partial })
 }
 
 fn passphrase(app: &App, args: &PassphraseArgs) -> Result<Exit> {

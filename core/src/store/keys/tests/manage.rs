@@ -46,8 +46,8 @@ fn only_owners_manage_keys() {
         assert_eq!(kind(add(&backend, &keys, &account(2), Role::Writer)), ErrorKind::Forbidden);
         assert_eq!(kind(add_recovery_code(&backend, &keys, Role::Owner, "")), ErrorKind::Forbidden);
         assert_eq!(kind(add_device(&backend, &keys, &device.request("").unwrap(), role)), ErrorKind::Forbidden);
-        assert_eq!(kind(revoke_device(&backend, &keys, &device.id())), ErrorKind::Forbidden);
-        assert_eq!(kind(remove_slot(&backend, &keys, &owner.slot.unwrap())), ErrorKind::Forbidden);
+        assert_eq!(kind(revoke_device(&backend, &keys, &device.id(), true)), ErrorKind::Forbidden);
+        assert_eq!(kind(remove_slot(&backend, &keys, &owner.slot.unwrap(), true)), ErrorKind::Forbidden);
         assert_eq!(before, (backend.names(Folder::Keys), backend.names(Folder::Devices)));
     }
 }
@@ -68,20 +68,20 @@ fn a_recovery_code_opens_and_its_typing_errors_are_told_from_wrong_codes() {
 fn the_slot_one_stands_on_is_not_removed() {
     let (backend, _, keys) = repository();
     let first = keys.slot.unwrap();
-    assert_eq!(kind(remove_slot(&backend, &keys, &first)), ErrorKind::InvalidArgument);
+    assert_eq!(kind(remove_slot(&backend, &keys, &first, true)), ErrorKind::InvalidArgument);
     // Claims do not help: this calls itself an owner's and nobody can open it.
     let fake = add(&backend, &keys, &account(50), Role::Owner).unwrap();
-    assert_eq!(kind(remove_slot(&backend, &keys, &first)), ErrorKind::InvalidArgument);
-    remove_slot(&backend, &keys, &fake).unwrap();
-    assert_eq!(kind(remove_slot(&backend, &keys, &fake)), ErrorKind::NotFound);
+    assert_eq!(kind(remove_slot(&backend, &keys, &first, true)), ErrorKind::InvalidArgument);
+    remove_slot(&backend, &keys, &fake, true).unwrap();
+    assert_eq!(kind(remove_slot(&backend, &keys, &fake, true)), ErrorKind::NotFound);
     assert_eq!(kind(open(&backend, &account(50))), ErrorKind::WrongKey);
 
     let second = add(&backend, &keys, &account(2), Role::Owner).unwrap();
     let (_, other) = open(&backend, &account(2)).unwrap();
-    remove_slot(&backend, &other, &first).unwrap();
+    remove_slot(&backend, &other, &first, true).unwrap();
     assert_eq!(kind(open(&backend, &account(1))), ErrorKind::WrongKey);
     // Whoever still has the removed one open cannot remove the last.
-    assert_eq!(kind(remove_slot(&backend, &keys, &second)), ErrorKind::Conflict);
+    assert_eq!(kind(remove_slot(&backend, &keys, &second, true)), ErrorKind::Conflict);
     assert_eq!(ids(&backend, &other), [second]);
 }
 
@@ -180,7 +180,7 @@ fn what_a_revoked_device_signs_later_is_untrusted() {
         list.verify(&id, "test", b"snapshot", &signature, Timestamp::new(seconds, 0), "check")
     };
     verify(&keys, i64::MAX).unwrap();
-    let revocation = revoke_device(&backend, &owner, &id).unwrap();
+    let revocation = revoke_device(&backend, &owner, &id, true).unwrap().0;
     assert_eq!((revocation.device, revocation.removed, revocation.remaining.len()), (id, vec![slot], 0));
     let since = revocation.since.seconds;
     verify(&keys, since - 1).unwrap();
@@ -192,10 +192,10 @@ fn what_a_revoked_device_signs_later_is_untrusted() {
     assert_eq!(kind(DeviceList::load(&backend, &owner).unwrap().accepts(&id, "check")), ErrorKind::Untrusted);
     assert_eq!(kind(open(&backend, &Secret::device(device.clone()))), ErrorKind::WrongKey);
     // Once more changes nothing, and it does not come back.
-    assert_eq!(revoke_device(&backend, &owner, &id).unwrap().since.seconds, since);
+    assert_eq!(revoke_device(&backend, &owner, &id, true).unwrap().0.since.seconds, since);
     let again = add_device(&backend, &owner, &device.request("phone").unwrap(), Role::Reader);
     assert_eq!(kind(again), ErrorKind::AlreadyExists);
-    assert_eq!(kind(revoke_device(&backend, &owner, &DeviceId::from_bytes([0; 16]))), ErrorKind::NotFound);
+    assert_eq!(kind(revoke_device(&backend, &owner, &DeviceId::from_bytes([0; 16]), true)), ErrorKind::NotFound);
 }
 
 #[test]
@@ -205,11 +205,11 @@ fn slots_that_storage_keeps_are_reported_by_a_revocation() {
     let (_, writer) = open(&backend, &account(2)).unwrap();
     let (id, _) = writer.signer().unwrap();
     backend.refuse_delete(true);
-    let revocation = revoke_device(&backend, &owner, &id).unwrap();
+    let revocation = revoke_device(&backend, &owner, &id, true).unwrap().0;
     assert!(revocation.removed.is_empty());
     assert_eq!(revocation.remaining.iter().map(|(slot, _)| *slot).collect::<Vec<_>>(), [slot]);
     backend.refuse_delete(false);
-    assert_eq!(revoke_device(&backend, &owner, &id).unwrap().removed, [slot]);
+    assert_eq!(revoke_device(&backend, &owner, &id, true).unwrap().0.removed, [slot]);
 }
 
 #[test]
@@ -217,11 +217,11 @@ fn an_owner_does_not_revoke_what_it_stands_on() {
     let backend = TestBackend::at(CLOCK);
     let device = DeviceKey::generate().unwrap();
     let (_, keys) = create(&backend, &options(), &Secret::device(device.clone())).unwrap();
-    assert_eq!(kind(revoke_device(&backend, &keys, &device.id())), ErrorKind::InvalidArgument);
+    assert_eq!(kind(revoke_device(&backend, &keys, &device.id(), true)), ErrorKind::InvalidArgument);
     let (_, code) = add_recovery_code(&backend, &keys, Role::Owner, "").unwrap();
     let (_, other) = open(&backend, &Secret::from(code)).unwrap();
-    assert_eq!(kind(revoke_device(&backend, &other, &other.owner_id())), ErrorKind::InvalidArgument);
-    assert_eq!(revoke_device(&backend, &other, &device.id()).unwrap().removed, [keys.slot.unwrap()]);
+    assert_eq!(kind(revoke_device(&backend, &other, &other.owner_id(), true)), ErrorKind::InvalidArgument);
+    assert_eq!(revoke_device(&backend, &other, &device.id(), true).unwrap().0.removed, [keys.slot.unwrap()]);
 }
 
 /// The owner's clock is ahead of storage's: what counts is what storage will say of objects.
@@ -231,7 +231,7 @@ fn a_revocation_counts_by_the_clock_of_the_storage() {
     let device = DeviceKey::generate().unwrap();
     add_device(&backend, &owner, &device.request("phone").unwrap(), Role::Writer).unwrap();
     backend.set_clock(1000);
-    let revocation = revoke_device(&backend, &owner, &device.id()).unwrap();
+    let revocation = revoke_device(&backend, &owner, &device.id(), true).unwrap().0;
     assert_eq!(revocation.since.seconds, 1000);
     assert_eq!(DeviceList::load(&backend, &owner).unwrap().revoked(&device.id()), Some(1000));
 }

@@ -110,7 +110,8 @@ fn who_signs() {
     add(&backend, &owner, &account(2), Role::Writer).unwrap();
     let (_, writer) = open(&backend, &account(2)).unwrap();
     let (id, key) = writer.signer().unwrap();
-    assert_eq!(id, device_id(&key.verifying_key(), None));
+    let listed = crate::store::devices::DeviceList::load(&backend, &owner).unwrap();
+    assert!(listed.get(&id).is_some_and(|listed| listed.verifying == key.verifying_key() && listed.kem.is_some()));
     assert_ne!(id, owner.owner_id());
     let device = DeviceKey::generate().unwrap();
     add_device(&backend, &owner, &device.request("d").unwrap(), Role::Reader).unwrap();

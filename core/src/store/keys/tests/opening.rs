@@ -207,7 +207,7 @@ fn bury(backend: &TestBackend, keys: &Keys, number: u8) {
         label: String::new(),
         created: i64::MAX,
     };
-    let bundle = keys.bundle();
+    let bundle = &keys.bundle();
     let slot = Slot::seal(head, &SecretKey::random().unwrap(), bundle, random().unwrap(), None).unwrap();
     backend.put(&slot_name(&id), &[&slot.encode().unwrap()]).unwrap();
 }
