@@ -267,6 +267,7 @@ fn storage_sees_no_names_and_no_content() {
     let gone = back_up_with(&scene.owner, Source::paths([&more]), &described());
     scene.owner.forget(&ForgetOptions::snapshots(gone.snapshot), &Context::new()).unwrap();
     scene.owner.prune(&PruneOptions::new(), &Context::new()).unwrap();
+    scene.owner.add_parity(10, &Context::new()).unwrap();
     let names = scene.vault.all();
     assert!(Folder::ALL.iter().all(|folder| names.iter().any(|name| name.folder() == *folder)), "{names:?}");
     for name in names {

@@ -61,14 +61,21 @@ impl Condemned {
         })?;
         let mut condemned = Condemned::default();
         for (id, stage, info) in found {
-            let checked = sealed::read::<Condemnation>(backend, keys, devices, &info).and_then(|opened| {
-                let value = opened.value;
-                if ((value.session, value.sequence), value.stage) != (id, stage) {
-                    let error = corrupt(Condemnation::READ, "it is another object than its name says");
-                    return Err(error.object(&info.name));
-                }
-                Ok(value)
-            });
+            let read = || {
+                sealed::read::<Condemnation>(backend, keys, devices, &info).and_then(|opened| {
+                    let value = opened.value;
+                    if ((value.session, value.sequence), value.stage) != (id, stage) {
+                        let error = corrupt(Condemnation::READ, "it is another object than its name says");
+                        return Err(error.object(&info.name));
+                    }
+                    Ok(value)
+                })
+            };
+            // Twice, because who takes sound bytes for rubbish would rely on what is about to go.
+            let checked = match read() {
+                Err(error) if error.kind() == ErrorKind::Corrupt => read(),
+                checked => checked,
+            };
             match checked {
                 Ok(condemnation) => {
                     let stored = StoredStage { condemnation, received: info.modified };
@@ -87,8 +94,11 @@ impl Condemned {
     /// # Errors
     /// When an object that may name some cannot be read.
     pub(crate) fn absent(&mut self) -> Result<HashSet<PackId>> {
-        // Who is named by a fence that cannot be read is taken to be named by it: that costs work, not data.
-        let serious = self.damaged.iter().position(|(_, stage, _)| matches!(stage, Stage::Listed | Stage::Doomed));
+        // Rubbish names nothing: nobody who prunes can go by it either, and anybody who may add objects can put some
+        // there. Who is named by a fence that cannot be read is taken to be named by it: that costs work, not data.
+        let serious = self.damaged.iter().position(|(_, stage, error)| {
+            matches!(stage, Stage::Listed | Stage::Doomed) && error.kind() != ErrorKind::Corrupt
+        });
         if let Some(serious) = serious {
             let error = self.damaged.swap_remove(serious).2;
             let detail = error.detail_text().unwrap_or_default().to_owned();

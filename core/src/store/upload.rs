@@ -5,7 +5,7 @@ use super::packs;
 use super::session::Session;
 use super::throttle::Throttle;
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result, internal};
+use crate::error::{Error, ErrorKind, Result, Retry, internal};
 use crate::format::index::{IndexObject, MAX_INDEX};
 use crate::format::pack::{IndexedPack, PackContents, contents_length};
 use crate::id::PackId;
@@ -73,7 +73,8 @@ struct State {
     /// Asks for an index object of everything sent so far.
     publish: bool,
     error: Option<Error>,
-    failed: bool,
+    /// What ended the sending, once something has.
+    failed: Option<(ErrorKind, Retry)>,
     sent_packs: u64,
     sent_bytes: u64,
     /// The packs that were sent.
@@ -159,7 +160,9 @@ impl Uploader {
         if let Ok(mut state) = self.shared.state.lock() {
             state.closed = true;
             // Whoever still wants to send must not wait for room.
-            state.failed |= !state.waiting.is_empty();
+            if !state.waiting.is_empty() {
+                state.failed.get_or_insert((ErrorKind::Cancelled, Retry::No));
+            }
             state.waiting.clear();
             state.when_listed = None;
         }
@@ -208,10 +211,13 @@ impl State {
     fn check(&mut self) -> Result<()> {
         match self.error.take() {
             Some(error) => Err(error),
-            None if self.failed => {
-                Err(Error::new(ErrorKind::Io, "store a pack").detail("storing an earlier pack failed"))
-            }
-            None => Ok(()),
+            None => match self.failed {
+                Some((kind, retry)) => {
+                    let error = Error::new(kind, "store a pack").retry_hint(retry);
+                    Err(error.detail("storing an earlier pack failed"))
+                }
+                None => Ok(()),
+            },
         }
     }
 }
@@ -276,8 +282,8 @@ impl Shared {
             done(&mut state);
             state.busy = false;
             if let Err(error) = result {
+                state.failed = Some((error.kind(), error.retry()));
                 state.error = Some(error);
-                state.failed = true;
                 state.waiting.clear();
                 state.held = 0;
                 state.when_listed = None;
@@ -287,7 +293,7 @@ impl Shared {
     }
 
     fn store_pack(&self, pack: FinishedPack) -> Result<()> {
-        if self.lock()?.failed {
+        if self.lock()?.failed.is_some() {
             return Ok(());
         }
         self.ctx.check("store a pack")?;

@@ -58,7 +58,7 @@ fn objects_of_another_repository_are_not_taken_for_ones_of_this() {
         assert!(survey.errors_name(name), "{name} is not named: {survey:?}");
     }
     // In place of the own ones, folder by folder and name by name.
-    for folder in Folder::ALL {
+    for folder in victim.folders() {
         let vault = victim.vault.fork();
         let (own, foreign) = (victim.vault.names(folder), other.vault.names(folder));
         for (number, name) in own.iter().enumerate() {

@@ -57,10 +57,13 @@ impl Victim {
         let suspended = repo.backup(IterSource::new(rows), &BackupOptions::new(), &ctx).unwrap();
         assert_eq!(suspended.outcome, Outcome::Suspended);
         let victim = Victim { scratch, vault, earlier, first, second, trees };
-        let optional = [Folder::Condemned, Folder::Parity];
-        let every = |folder: &Folder| optional.contains(folder) || !victim.vault.names(*folder).is_empty();
-        assert!(Folder::ALL.iter().all(every));
+        assert_eq!(victim.folders().len(), Folder::ALL.len() - 2);
         victim
+    }
+
+    /// The folders with something in them: all but those of condemnations and parity.
+    pub(crate) fn folders(&self) -> Vec<Folder> {
+        Folder::ALL.into_iter().filter(|folder| !self.vault.names(*folder).is_empty()).collect()
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -44,7 +44,8 @@ fn a_backup_that_is_killed_again_and_again_stores_nothing_twice() {
     let mut sent = 0;
     for _ in 0..KILLS {
         let mut command = setup.command();
-        command.args(["backup", "--quiet", "source"]);
+        // Slow enough to be caught at it by any of these moments.
+        command.args(["backup", "--quiet", "--limit-upload", "48M", "source"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(100 + random() % 700));
         if child.try_wait().unwrap().is_some() {

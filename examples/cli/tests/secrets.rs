@@ -184,7 +184,6 @@ fn a_device_refuses_the_repository_of_another_owner() {
 #[test]
 fn keys_are_rotated_and_everybody_who_stays_goes_on() {
     let setup = Setup::new();
-    fs::write(setup.path("source"), "some content").unwrap();
     fs::write(setup.path("new"), "of the writer").unwrap();
     setup.run(["key", "add", "--role", "writer", "--label", "writer", "--new-passphrase-file", "new"]).expect(0);
     setup.run(["key", "add", "--role", "reader", "--label", "gone", "--new-passphrase-command", "echo gone"]).expect(0);

@@ -41,7 +41,7 @@ def test_fault(fault):
 
 
 def test_there_are_vectors_of_everything():
-    assert [folder.name for folder in REPOSITORIES] == ["all-kinds", "incremental", "keys", "large", "minimal"]
+    assert [folder.name for folder in REPOSITORIES] == ["all-kinds", "epochs", "incremental", "keys", "large", "minimal"]
     assert {path.stem for path in VECTORS.glob("objects/*.json")} == {*vectors.SHOW, "keys", "derived"}
     assert len(FAULTS) > 40
 
