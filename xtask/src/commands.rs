@@ -49,7 +49,9 @@ pub(crate) fn soak(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
         ("strongroom", "model", "STRONGROOM_MODEL_RUNS", 1500),
     ] {
         let mut run = workspace.cargo();
-        run.args(["test", "--package", package, "--test", test, "--", "--nocapture"]).env(variable, value.to_string());
+        run.args(["test", "--package", package, "--test", test, "--", "--nocapture"])
+            .env(variable, value.to_string())
+            .env("STRONGROOM_MODEL_SEED", "random");
         if !run.status()?.success() {
             return Ok(ExitCode::FAILURE);
         }

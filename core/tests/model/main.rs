@@ -14,15 +14,21 @@ use actors::{Case, run};
 use proptest::test_runner::TestRunner;
 use strongroom::Mistake;
 
-/// Seeds that once found something, or might: a proof against its coming back.
-const KEPT: &[u64] = &[0, 1, 2, 3, 5, 8, 13];
+/// Seeds that once found something: a proof against its coming back.
+const KEPT: &[u64] = &[14_873_344_937_921_906_995];
 
+/// The same ones every day, so that a change is told by what it changes; `cargo xtask soak` takes new ones every time.
+/// `STRONGROOM_MODEL_SEED` chooses where to begin, `STRONGROOM_MODEL_RUNS` how many.
 fn seeds(count: u64) -> impl Iterator<Item = u64> {
-    let chosen = std::env::var("STRONGROOM_MODEL_SEED").ok().and_then(|seed| seed.parse().ok());
+    let begin = std::env::var("STRONGROOM_MODEL_SEED").ok();
     let count = std::env::var("STRONGROOM_MODEL_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(count);
-    let random: u64 = TestRunner::default().new_rng_u64();
-    let kept = KEPT.iter().copied().filter(move |_| chosen.is_none());
-    kept.chain((0..count).map(move |number| chosen.unwrap_or(random.wrapping_add(number))))
+    let first: u64 = match begin.as_deref() {
+        None => 0,
+        Some("random") => TestRunner::default().new_rng_u64(),
+        Some(seed) => seed.parse().unwrap(),
+    };
+    let kept = KEPT.iter().copied().filter(move |_| begin.is_none());
+    kept.chain((0..count).map(move |number| first.wrapping_add(number)))
 }
 
 trait Random {

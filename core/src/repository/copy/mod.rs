@@ -31,7 +31,7 @@ impl Repository {
     /// get it again. Of what an earlier copy holds unchanged nothing is read. Copies are compared with their originals
     /// before they count. On a deadline, when suspended, and after a failure, calling again goes on.
     ///
-    /// A destination that fails drops out with its [error](CopyDestination::error) in the report, and the others go on.
+    /// A destination that fails drops out with its [error](crate::CopyDestination::error) in the report, and the others go on.
     /// Parts of a snapshot that are damaged are left out, and named in the report and by the copy's outcome.
     ///
     /// ```
