@@ -120,6 +120,8 @@ fn keys_are_added_changed_and_removed() {
     let sealed = writer(&["snapshots"]).expect(0);
     assert!(sealed.out.contains("sealed"), "{}", sealed.out);
     setup.run(["ls", "latest"]).expect(0);
+    // Revocations count from the beginning of their second.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     setup.run(["key", "remove", &added[..6]]).expect(0);
     writer(&["snapshots"]).expect(11);
 
