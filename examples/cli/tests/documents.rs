@@ -72,7 +72,8 @@ fn commands_in_the_documents_are_understood() {
     for name in ["README.md", "docs/cli.md"] {
         let text = document(name);
         let blocks = text.split("```sh\n").skip(1).map(|behind| behind.split("```").next().unwrap());
-        for line in blocks.flat_map(str::lines).filter(|line| line.starts_with("strongroom ")) {
+        let commands = blocks.flat_map(str::lines).flat_map(|line| line.split(" && "));
+        for line in commands.filter(|command| command.starts_with("strongroom ")) {
             let line = line.split(" #").next().unwrap().replace('\'', "");
             let setup = Setup::empty();
             let mut command = setup.command();
