@@ -5,30 +5,38 @@
 //! behind it: with what is sealed, as somebody who holds the keys could write it.
 #![allow(missing_docs, clippy::missing_panics_doc, clippy::panic)] // a panic is a finding
 
-use crate::backend::{Backend, MemoryBackend, ObjectName};
-use crate::chunker::ChunkSizes;
+mod damaged;
+mod forged;
+mod tar;
+
+pub use damaged::repository;
+pub use forged::forged;
+pub use tar::tar;
+
 use crate::compress::{Compression, decompress};
+use crate::crypto::SecretKey;
+use crate::crypto::recovery::RecoveryCode;
+use crate::crypto::sign::SigningKey;
 use crate::format::bundle::Bundle;
 use crate::format::checkpoint::Checkpoint;
 use crate::format::condemnation::Condemnation;
 use crate::format::config::Config;
-use crate::format::device::{DeviceKey, DeviceRequest};
+use crate::format::device::{DeviceKey, DeviceRequest, List};
 use crate::format::index::IndexObject;
 use crate::format::lease::Lease;
 use crate::format::mark::{Mark, MarkBody};
 use crate::format::node::{Node, RunList, encode_inner, encode_leaf};
 use crate::format::pack::{PackHeader, decode_footer};
+use crate::format::parity::Parity;
 use crate::format::sealed::{self, Envelope};
 use crate::format::segment::{MAX_RAW, Segment};
 use crate::format::slot::Slot;
 use crate::format::snapshot::{SnapshotBody, SnapshotEnvelope};
-use crate::id::{BlobId, RepositoryId};
+use crate::id::{BlobId, PackId, RepositoryId, SegmentId, SnapshotId};
 use crate::store::local_tree::Ending;
-use crate::{
-    AppEntry, BackupOptions, Budget, CheckOptions, Context, CreateOptions, EntryPath, Folder, Repository, Secret,
-    SnapshotFilter, Source,
-};
-use std::sync::OnceLock;
+use crate::store::table::{Sources, Table, Target as TableTarget};
+use crate::{Budget, Context, EntryPath, ObjectName, Pattern};
+use std::sync::Arc;
 
 /// One function for every kind of bytes that come from outside.
 pub type Target = fn(&[u8]);
@@ -40,7 +48,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("condemnation", condemnation),
     ("config", config),
     ("device", device),
+    ("device_list", device_list),
     ("footer", footer),
+    ("forged", forged),
     ("index", index),
     ("key_slot", key_slot),
     ("lease", lease),
@@ -48,15 +58,17 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mark", mark),
     ("node", node),
     ("pack", pack),
+    ("parity", parity),
     ("repository", repository),
     ("run_list", run_list),
     ("segment", segment),
     ("snapshot", snapshot),
     ("tar", tar),
+    ("text", text),
 ];
 
 /// The repository that the seeds, which are test vectors, belong to.
-const REPOSITORY: RepositoryId = RepositoryId::from_bytes([0x22; 16]);
+pub(crate) const REPOSITORY: RepositoryId = RepositoryId::from_bytes([0x22; 16]);
 
 pub fn bundle(data: &[u8]) {
     if let Ok(bundle) = Bundle::decode(data, "fuzz") {
@@ -80,6 +92,18 @@ pub fn device(data: &[u8]) {
     }
     if let Ok(key) = DeviceKey::from_bytes(data) {
         assert_eq!(key.to_bytes().as_slice(), data, "a key has one form");
+    }
+}
+
+/// The map of a list, which the owner signs.
+pub fn device_list(data: &[u8]) {
+    let owner = SigningKey::from_seed(SecretKey::from_bytes([99; 32]));
+    let Ok(bytes) = List::sign(data, &owner) else { return };
+    let Ok(verified) = List::verify(&bytes, &owner.verifying_key(), "fuzz") else {
+        panic!("what the owner signed is the owner's");
+    };
+    if let Ok(list) = List::decode(&verified, "fuzz") {
+        assert_eq!(list.encode(&owner).ok().as_deref(), Some(bytes.as_slice()), "a list has one form");
     }
 }
 
@@ -114,7 +138,9 @@ pub fn condemnation(data: &[u8]) {
 pub fn pack(data: &[u8]) {
     let _ = PackHeader::decode_fixed(data, &REPOSITORY);
     if let Ok(header) = PackHeader::decode(data, &REPOSITORY) {
-        assert_eq!(header.encode().ok().as_deref(), Some(data), "a header has one form");
+        // Segments follow it.
+        let encoded = header.encode().unwrap_or_default();
+        assert!(!encoded.is_empty() && data.starts_with(&encoded), "a header has one form");
     }
 }
 
@@ -124,8 +150,28 @@ pub fn footer(data: &[u8]) {
     }
 }
 
+/// Decoded, made into tables as on opening a repository, and searched.
 pub fn index(data: &[u8]) {
-    let _ = IndexObject::decode(data);
+    let Ok(object) = IndexObject::decode(data) else { return };
+    let sources = Sources { superseded: object.supersedes.iter().copied().collect(), ..Sources::default() };
+    let Ok(table) = Table::build(&object.packs, &sources, TableTarget::Memory) else { return };
+    let table = Arc::new(table);
+    let Ok(merged) = Table::merge(&[Arc::clone(&table), Arc::clone(&table)], TableTarget::Memory, &|| Ok(())) else {
+        panic!("tables that were built can be merged");
+    };
+    assert_eq!(merged.sources().ok(), table.sources().ok());
+    for table in [&*table, &merged] {
+        let segments = object.packs.iter().flat_map(|pack| &pack.contents.segments);
+        for segment in segments {
+            let mut places = Vec::new();
+            let found = table.segment(&segment.header.id, &mut places);
+            assert!(found.is_ok() && !places.is_empty(), "a segment that was listed is found");
+            // Of a segment that stands twice in a pack, which only hostile ones do, one counts.
+            assert!(segment.blobs.iter().all(|blob| table.blob(blob).is_ok()), "a blob is looked for");
+        }
+        let (absent, mut places) = (SegmentId::from_bytes([0xa5; 32]), Vec::new());
+        let _ = (table.segment(&absent, &mut places), table.blob(&BlobId::from_bytes([0x5a; 32])));
+    }
 }
 
 pub fn node(data: &[u8]) {
@@ -157,6 +203,43 @@ pub fn run_list(data: &[u8]) {
     }
 }
 
+/// What the recovery data of the target `parity` is of.
+pub(crate) const PACK_OF_PARITY: [u8; 3 * 4096 + 100] = [0; 3 * 4096 + 100];
+
+/// Recovery data, beside its pack that is damaged in the middle.
+pub fn parity(data: &[u8]) {
+    let id = PackId::from_bytes(*blake3::hash(&PACK_OF_PARITY).as_bytes());
+    let Ok(parity) = Parity::open(data, &REPOSITORY, &id) else { return };
+    let _ = parity.is_whole();
+    let mut left = PACK_OF_PARITY.to_vec();
+    if let Some(byte) = left.get_mut(5000) {
+        *byte = 1;
+    }
+    if let Ok((pack, healed)) = parity.heal(left, &id) {
+        assert!(healed > 0 && blake3::hash(&pack).as_bytes() == id.as_bytes(), "only the very pack counts as healed");
+    }
+}
+
+/// What a person types, or a program hands over as text.
+pub fn text(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(code) = RecoveryCode::parse(text) {
+        assert!(RecoveryCode::parse(&code.reveal()).is_ok(), "a code is read as it is shown");
+    }
+    if let Ok(path) = EntryPath::parse(text) {
+        assert!(path.names().all(|name| !name.is_empty() && name != b"." && name != b".."));
+        if let Ok(pattern) = Pattern::glob(text) {
+            let _ = pattern.matches(&path);
+        }
+    }
+    if let Ok(name) = text.parse::<ObjectName>() {
+        assert_eq!(name.to_string(), text, "a name is written as it was read");
+    }
+    if let Ok(id) = text.parse::<SnapshotId>() {
+        assert_eq!(id.to_string().parse::<SnapshotId>().ok(), Some(id));
+    }
+}
+
 /// Four bytes with the number of blobs, then the content, compressed or not.
 pub fn segment(data: &[u8]) {
     let Some((count, packed)) = data.split_first_chunk::<4>() else { return };
@@ -179,119 +262,8 @@ pub fn local_state(data: &[u8]) {
     }
 }
 
-pub fn tar(data: &[u8]) {
-    let Some(repository) = Damaged::sound().open() else { panic!("the sound repository opens") };
-    let _ = repository.backup(Source::tar(std::io::Cursor::new(data.to_vec())), &BackupOptions::new(), &context());
-}
-
-/// A small repository, and what is done to its objects: five bytes each, for which, how, where and with what.
-pub fn repository(data: &[u8]) {
-    let mut damaged = Damaged::sound();
-    for step in data.chunks_exact(5).take(16) {
-        if let [which, how, low, high, value] = *step {
-            damaged.change(which, how, u16::from_le_bytes([low, high]).into(), value);
-        }
-    }
-    if let Some(repository) = damaged.open() {
-        use_all(&repository);
-    }
-}
-
 fn context() -> Context {
     Context::new().budget(Budget::small().threads(1))
-}
-
-fn use_all(repository: &Repository) {
-    let ctx = context();
-    let _ = repository.check(&CheckOptions::new().read_data(100.0).verify_content(true), &ctx);
-    if let Ok(snapshots) = repository.snapshots(&SnapshotFilter::all()) {
-        for snapshot in snapshots.flatten() {
-            let _ = repository.export_tar(&snapshot.id, &EntryPath::root(), &mut std::io::sink(), &ctx);
-        }
-    }
-    let _ = repository.rebuild_index(&ctx);
-    let _ = repository.backup(Source::entries(entries()), &BackupOptions::new(), &ctx);
-}
-
-fn entries() -> Vec<AppEntry> {
-    let path = |text: &str| EntryPath::parse(text).unwrap_or_else(|_| EntryPath::root());
-    let long: Vec<u8> = (0..20_000_u32).flat_map(u32::to_le_bytes).collect();
-    vec![
-        AppEntry::directory(path("folder")),
-        AppEntry::bytes(path("folder/long"), long),
-        AppEntry::bytes(path("short"), "text"),
-        AppEntry::symlink(path("link"), "short"),
-    ]
-}
-
-/// Objects that somebody changes.
-struct Damaged(Vec<(ObjectName, Vec<u8>)>);
-
-impl Damaged {
-    /// Made once; every run takes a copy.
-    fn sound() -> Self {
-        static OBJECTS: OnceLock<Vec<(ObjectName, Vec<u8>)>> = OnceLock::new();
-        Damaged(OBJECTS.get_or_init(|| Damaged::make().unwrap_or_default()).clone())
-    }
-
-    fn secret() -> Secret {
-        Secret::account_key([7; 32])
-    }
-
-    fn make() -> crate::Result<Vec<(ObjectName, Vec<u8>)>> {
-        let backend = MemoryBackend::new();
-        let sizes = CreateOptions::new().chunk_sizes(ChunkSizes::new(1024, 2048, 4096)).segment_size(64 << 10);
-        let repository = Repository::create(backend.clone(), &Damaged::secret(), &sizes.pack_size(1 << 20))?;
-        let report = repository.backup(Source::entries(entries()), &BackupOptions::new().host("host"), &context())?;
-        repository.tag(report.snapshot()?, &["tag"], &[])?;
-        let mut objects = Vec::new();
-        for folder in Folder::ALL {
-            let mut names = Vec::new();
-            backend.list(folder, &mut |info| {
-                names.push(info);
-                Ok(())
-            })?;
-            for info in names {
-                objects.push((info.name.clone(), backend.read(&info.name, 0..info.length)?));
-            }
-        }
-        objects.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(objects)
-    }
-
-    fn change(&mut self, which: u8, how: u8, at: usize, value: u8) {
-        let count = self.0.len();
-        let Some(position) = usize::from(which).checked_rem(count) else { return };
-        let other = usize::from(value).checked_rem(count).and_then(|other| self.0.get(other)).cloned();
-        let Some((_, bytes)) = self.0.get_mut(position) else { return };
-        match how % 6 {
-            0 => {
-                if let Some(byte) = at.checked_rem(bytes.len()).and_then(|at| bytes.get_mut(at)) {
-                    *byte ^= value.max(1);
-                }
-            }
-            1 => bytes.truncate(at),
-            2 => bytes.extend(std::iter::repeat_n(value, at)),
-            3 => drop(self.0.remove(position)),
-            // Another object under this name.
-            4 => *bytes = other.map(|(_, bytes)| bytes).unwrap_or_default(),
-            // From the end, where trailers are.
-            _ => {
-                let at = bytes.len().checked_sub(at % 256 + 1);
-                if let Some(byte) = at.and_then(|at| bytes.get_mut(at)) {
-                    *byte = value;
-                }
-            }
-        }
-    }
-
-    fn open(&self) -> Option<Repository> {
-        let backend = MemoryBackend::new();
-        for (name, bytes) in &self.0 {
-            backend.put(name, &[bytes]).ok()?;
-        }
-        Repository::open(backend, &Damaged::secret()).ok()
-    }
 }
 
 #[cfg(test)]

@@ -44,6 +44,7 @@ mod tree;
 mod vectors;
 
 pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
+pub use backend::{BackendAnswer, BackendCall, BackendOp, Fault, FaultBackend, FaultPlan, RecordBackend, RetryBackend};
 pub use backup::{BackupOptions, ChangeDetection, Parent};
 pub use cancel::CancelToken;
 pub use check::{CheckKind, CheckOptions, CheckProblem, CheckReport};

@@ -47,6 +47,7 @@ pub(crate) fn soak(workspace: &Workspace, arguments: &[String]) -> Result<ExitCo
     for (package, test, variable, value) in [
         ("strongroom-cli", "processes", "STRONGROOM_SOAK_SECONDS", seconds),
         ("strongroom", "model", "STRONGROOM_MODEL_RUNS", 1500),
+        ("strongroom", "crash", "STRONGROOM_STORMS", 100),
     ] {
         let mut run = workspace.cargo();
         run.args(["test", "--package", package, "--test", test, "--", "--nocapture"])

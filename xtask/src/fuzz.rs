@@ -7,9 +7,17 @@ use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::time::Instant;
 
 /// How long each target runs unless another time is asked for.
 const SECONDS: u64 = 60;
+
+/// Seconds after which one execution counts as hanging. Much, as whoever runs this may have the machine do other things
+/// meanwhile, or stop it.
+const HANGING: u64 = 300;
+
+/// Most mebibytes that may be allocated at once. Every length from outside is checked before.
+const LARGEST: u64 = 256;
 
 /// Runs the named targets, or all of them, for so many seconds each.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
@@ -27,36 +35,56 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCod
             Ok(environment) => environment,
             Err(Unavailable(why)) => bail!("cargo-fuzz cannot be installed: {why}"),
         };
-    let program = environment.path("cargo-fuzz");
+    let fuzz = |arguments: &[&str]| {
+        let mut command: Command = workspace.command(environment.path("cargo-fuzz"));
+        // The sanitizer's flags are those of a nightly compiler; this one knows them, too.
+        // Which assertions are in is said in fuzz/Cargo.toml.
+        command.env("RUSTC_BOOTSTRAP", "1").arg("fuzz").args(arguments).arg("--release");
+        command.arg("--target-dir").arg(workspace.target().join("fuzz"));
+        command
+    };
+    // Built before, so that what does not build is no finding.
+    let mut build = fuzz(&["build"]);
+    if !build.status().context("cannot start cargo-fuzz")?.success() {
+        bail!("the fuzz targets do not build");
+    }
+    println!("{:<14} {:>12} {:>8} {:>9}", "target", "executions", "seconds", "coverage");
     let (mut executions, mut found) = (0, Vec::new());
     for target in &wanted {
-        let corpus = workspace.target().join("fuzz-corpus").join(target);
-        fs::create_dir_all(&corpus).with_context(|| format!("cannot make {}", corpus.display()))?;
-        let mut command: Command = workspace.command(&program);
-        // The sanitizer's flags are those of a nightly compiler; this one knows them, too.
-        command.env("RUSTC_BOOTSTRAP", "1").args(["fuzz", "run", target]);
         // What is found on the way stays out of the corpora that are checked in, which are only read.
+        let corpus = folder(workspace, "fuzz-corpus", target)?;
+        let artifacts = folder(workspace, "fuzz-artifacts", target)?;
+        let mut command = fuzz(&["run", target]);
         command.arg(corpus).arg(workspace.root().join("fuzz/corpus").join(target)).arg("--");
-        command.args([format!("-max_total_time={seconds}"), "-print_final_stats=1".into(), "-timeout=20".into()]);
+        command.arg(format!("-max_total_time={seconds}")).arg(format!("-timeout={HANGING}"));
+        command.arg(format!("-malloc_limit_mb={LARGEST}")).arg("-print_final_stats=1");
+        command.arg(format!("-artifact_prefix={}/", artifacts.display()));
+        let begin = Instant::now();
         let (status, said) = process::capture(&mut command)?;
-        let count = said.lines().filter_map(executed).next_back();
-        match count.filter(|_| status.success()) {
-            Some(count) => {
-                executions += count;
-                println!("{target:<14} {count:>12} executions, nothing found");
-            }
-            None => {
-                println!("{said}\n{target:<14} FAILED ({status})");
-                found.push(target.as_str());
-            }
+        let took = begin.elapsed().as_secs();
+        let count = said.lines().filter_map(executed).next_back().unwrap_or_default();
+        let covered = said.lines().filter_map(coverage).next_back().unwrap_or_default();
+        executions += count;
+        if status.success() && count > 0 {
+            println!("{target:<14} {count:>12} {took:>8} {covered:>9}");
+        } else {
+            println!("{said}\n{target:<14} {count:>12} {took:>8} {covered:>9}  FAILED: {status}");
+            found.push(target.as_str());
         }
     }
-    println!("{executions} executions in {} targets", wanted.len());
+    println!("{executions} executions in {} targets, {} of them failed", wanted.len(), found.len());
     if found.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    println!("failed: {}", found.join(", "));
+    println!("failed: {}; what did it is in target/fuzz-artifacts", found.join(", "));
     Ok(ExitCode::FAILURE)
+}
+
+/// A folder of a target's own.
+fn folder(workspace: &Workspace, kind: &str, target: &str) -> Result<PathBuf> {
+    let folder = workspace.target().join(kind).join(target);
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
 }
 
 /// The targets, by their files.
@@ -69,6 +97,12 @@ fn targets(workspace: &Workspace) -> Result<Vec<String>> {
     }
     targets.sort();
     Ok(targets)
+}
+
+/// Edges that were reached, in `#4096 pulse  cov: 317 ft: 905 corp: 61/2340b ...`.
+fn coverage(line: &str) -> Option<u64> {
+    let (_, behind) = line.strip_prefix('#')?.split_once(" cov: ")?;
+    behind.split_whitespace().next()?.parse().ok()
 }
 
 /// The count in `stat::number_of_executed_units: 12345`.
@@ -84,6 +118,13 @@ mod tests {
     fn executions_are_read_from_the_final_statistics() {
         assert_eq!(executed("stat::number_of_executed_units: 2097152"), Some(2_097_152));
         assert_eq!(executed("stat::average_exec_per_sec:     34952"), None);
+    }
+
+    #[test]
+    fn coverage_is_read_from_what_is_told_on_the_way() {
+        let line = "#4096\tpulse  cov: 317 ft: 905 corp: 61/2340b lim: 43 exec/s: 2048 rss: 41Mb";
+        assert_eq!(coverage(line), Some(317));
+        assert_eq!(coverage("INFO: seed corpus: files: 61 cov: 1"), None);
     }
 
     #[test]

@@ -1,10 +1,16 @@
 //! Where objects live. A backend stores named byte strings and needs to be trusted with nothing but keeping them.
 
+mod fault;
 mod local;
 mod memory;
+mod record;
+mod retry;
 
+pub use fault::{Fault, FaultBackend, FaultPlan};
 pub use local::LocalBackend;
 pub use memory::MemoryBackend;
+pub use record::{BackendAnswer, BackendCall, BackendOp, RecordBackend};
+pub use retry::RetryBackend;
 
 use crate::error::{Result, corrupt, invalid};
 use crate::format::entry::Timestamp;
@@ -151,6 +157,7 @@ impl Folder {
 /// let name: strongroom::ObjectName = "keys/00ff".parse()?;
 /// assert_eq!(name.to_string(), "keys/00ff");
 /// assert!("keys/../config".parse::<strongroom::ObjectName>().is_err());
+/// assert!("/config".parse::<strongroom::ObjectName>().is_err());
 /// # Ok::<(), strongroom::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -228,7 +235,7 @@ impl FromStr for ObjectName {
         let (folder, file) = text.split_once('/').unwrap_or(("", text));
         let folder = Folder::ALL
             .into_iter()
-            .find(|known| known.name() == folder)
+            .find(|known| known.name() == folder && !text.starts_with('/'))
             .ok_or_else(|| invalid("name an object", "there is no such folder").object(text))?;
         ObjectName::new(folder, file)
     }

@@ -293,6 +293,12 @@ impl List {
         Ok(bytes)
     }
 
+    /// Signs a map that was encoded elsewhere, whatever it says.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn sign(map: &[u8], owner: &SigningKey) -> Result<Vec<u8>> {
+        signed::sign_encoded(Kind::DeviceList, map, owner, LIST_CONTEXT)
+    }
+
     /// Checks the owner's signature; the result can be [decoded](Self::decode). These are two steps because a list
     /// that is not the owner's can be ignored, and one that is must not be, whatever is wrong with it.
     pub(crate) fn verify(bytes: &[u8], owner: &VerifyingKey, operation: &'static str) -> Result<Verified> {

@@ -18,8 +18,13 @@ const MAX_FIELDS: u8 = 23;
 
 /// Encodes and signs the object of `kind` whose fields, all below 15, are `map`.
 pub(crate) fn sign(kind: Kind, map: MapWriter, key: &SigningKey, context: &'static str) -> Result<Vec<u8>> {
+    sign_encoded(kind, &map.encode()?, key, context)
+}
+
+/// Signs the fields of an object of `kind` that are encoded already.
+pub(crate) fn sign_encoded(kind: Kind, map: &[u8], key: &SigningKey, context: &'static str) -> Result<Vec<u8>> {
     let mut bytes = header(kind).to_vec();
-    bytes.extend_from_slice(&map.encode()?);
+    bytes.extend_from_slice(map);
     let signature = key.sign(context, &bytes);
     match bytes.get_mut(HEADER) {
         Some(head) if (EMPTY_MAP..EMPTY_MAP + MAX_FIELDS).contains(head) => *head += 1,

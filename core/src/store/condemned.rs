@@ -160,7 +160,7 @@ pub(crate) fn write(
     let time = clock();
     let condemnation = Condemnation { session: *session, sequence: *sequence, stage, packs, sessions, time };
     let bytes = sealed::seal(keys, &condemnation, None)?;
-    match store.backend().put(&name(&(*session, *sequence), stage), &[&bytes]) {
+    match sealed::put(store.backend(), &name(&(*session, *sequence), stage), &bytes) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),

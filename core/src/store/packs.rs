@@ -11,6 +11,8 @@ use std::ops::Range;
 
 /// Bytes read from the end of a pack in the hope that the footer is among them.
 const TAIL: u64 = 64 * 1024;
+/// Bytes read in one go where a whole pack is compared with its name.
+const PIECE: usize = 4 << 20;
 
 /// Header, contents and references of a pack whose bytes are all at hand.
 pub(crate) fn contents_of(store: &Store, bytes: &[u8]) -> Result<(PackHeader, PackContents, TreeReferences)> {
@@ -46,15 +48,30 @@ pub(crate) fn is_of_the_object(error: &Error) -> bool {
 
 /// Stores a pack, and its parity where the repository has parity.
 pub(crate) fn put(store: &Store, id: &PackId, parts: &[&[u8]]) -> Result<()> {
-    match store.backend().put(&ObjectName::of(Folder::Packs, id), parts) {
-        // The name is the hash of the content: it is this very pack, from a try whose answer was lost.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+    let name = ObjectName::of(Folder::Packs, id);
+    match store.backend().put(&name, parts) {
+        // The name is the hash of the content: it is this very pack, from a try whose answer was lost, unless storage
+        // kept only a part of that.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => verify(store, id, &name)?,
         stored => stored?,
     }
     match store.config().parity {
         Some(percent) => super::parity::write(store, id, parts, percent).map(drop),
         None => Ok(()),
     }
+}
+
+/// Reads a pack that is there already, and compares it with its name.
+fn verify(store: &Store, id: &PackId, name: &ObjectName) -> Result<()> {
+    let (length, mut hasher) = (store.backend().stat(name)?.length, blake3::Hasher::new());
+    for start in (0..length).step_by(PIECE) {
+        hasher.update(&read(store, name, start..length.min(start.saturating_add(PIECE as u64)))?);
+    }
+    if hasher.finalize().as_bytes() != id.as_bytes() {
+        let detail = "storage holds something else under this name, from a try that it did only in part";
+        return Err(corrupt("store a pack", detail).object(name));
+    }
+    Ok(())
 }
 
 /// Reads header, contents and references of a pack that storage says is `length` bytes long. Whoever holds the

@@ -3,12 +3,14 @@
 use super::decode::World;
 use super::{folder, read, unhex};
 use crate::crypto::{SecretKey, aead};
-use crate::format::object;
+use crate::format::node::Node;
 use crate::format::pack::{PackHeader, PackKeys, TRAILER, open_trailer};
-use crate::id::RepositoryId;
+use crate::format::{object, parity, signed};
+use crate::fuzz_support::{PACK_OF_PARITY, REPOSITORY};
+use crate::id::{PackId, RepositoryId};
 use crate::store::keys::Purpose;
 
-/// Longest seed.
+/// Longest seed, but for what comes in blocks: parity and tar.
 const MAX_SEED: usize = 4096;
 
 /// The seeds of a target.
@@ -23,9 +25,11 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = match target {
         "snapshot" => envelopes("snapshot", Purpose::Envelope),
         "mark" => envelopes("mark", Purpose::Mark),
-        "lease" | "condemnation" => envelopes("lease", Purpose::Lease),
+        "lease" => envelopes("lease", Purpose::Lease),
+        "condemnation" => envelopes("condemnation", Purpose::Condemnation),
         "checkpoint" => envelopes("checkpoint", Purpose::Checkpoint),
         "index" => envelopes("index", Purpose::Index),
+        "device_list" => cases("device_list").iter().filter_map(|bytes| fields(bytes)).collect(),
         "device" => [cases("device_key"), cases("device_request")].concat(),
         "pack" => cases("pack").iter().filter_map(|bytes| header(bytes)).collect(),
         "footer" => cases("pack").iter().filter_map(|bytes| footer(&world, bytes)).collect(),
@@ -34,10 +38,13 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
         }
         "local_state" => vec![[&[7; 32][..], &[8; 16], &[1, 24, 0]].concat()],
         "repository" => (0..6_u8).map(|how| vec![how * 2, how, 9, 0, 1, 3, how, 40, 0, 200]).collect(),
-        "tar" => vec![vec![0; 1024]],
+        "forged" => forged(cases("node")),
+        "parity" => vec![parity()],
+        "tar" => vec![tar(false), tar(true)],
+        "text" => [cases("recovery_code"), text()].concat(),
         kind => cases(kind),
     };
-    seeds.retain(|seed| seed.len() <= MAX_SEED);
+    seeds.retain(|seed| seed.len() <= MAX_SEED || ["parity", "tar"].contains(&target));
     seeds.sort();
     seeds.dedup();
     seeds
@@ -46,6 +53,60 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
 /// Three blobs at most, that are 30 bytes together.
 fn lengths(count: u32) -> Vec<u8> {
     (0..count).flat_map(|_| (30 / count).to_le_bytes()).collect()
+}
+
+/// The map of a signed object, without its signature.
+fn fields(bytes: &[u8]) -> Option<Vec<u8>> {
+    signed::split(bytes, object::Kind::DeviceList, "make a seed").ok().map(|signed| signed.map().to_vec())
+}
+
+/// Every leaf as the only node of a tree; inner nodes above two leaves.
+fn forged(mut nodes: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    nodes.retain(|node| Node::decode(node).is_ok());
+    let with_length = |node: &Vec<u8>| [&u16::try_from(node.len()).unwrap().to_le_bytes()[..], node].concat();
+    let (leaves, inner): (Vec<Vec<u8>>, Vec<Vec<u8>>) =
+        nodes.into_iter().filter(|node| node.len() < 2000).partition(|node| Node::is_leaf(node));
+    let below: Vec<u8> = leaves.iter().take(2).flat_map(with_length).collect();
+    let above = inner.iter().map(|node| [below.clone(), with_length(node)].concat());
+    leaves.iter().map(with_length).chain(above).collect()
+}
+
+fn parity() -> Vec<u8> {
+    let pack = PackId::from_bytes(*blake3::hash(&PACK_OF_PARITY).as_bytes());
+    parity::encode(&REPOSITORY, &pack, &[&PACK_OF_PARITY], 10).unwrap()
+}
+
+fn text() -> Vec<Vec<u8>> {
+    ["a/b.txt", "**/*.{jpg,png}", "/album/[a-z]?", "packs/00ff", "config"].map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+/// A member of every kind, and what extends headers in the ways of POSIX and of GNU.
+fn tar(gnu: bool) -> Vec<u8> {
+    use tar::EntryType;
+    let mut builder = tar::Builder::new(vec![1]);
+    let mut add = |kind, name: &str, target: &str, content: &[u8]| {
+        let mut header = if gnu { tar::Header::new_gnu() } else { tar::Header::new_ustar() };
+        header.set_entry_type(kind);
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        header.set_mtime(1_600_000_000);
+        header.set_path(name).unwrap();
+        if !target.is_empty() {
+            header.set_link_name(target).unwrap();
+        }
+        header.set_cksum();
+        builder.append(&header, content).unwrap();
+    };
+    if gnu {
+        add(EntryType::GNULongName, "long", "", b"a name that is long\0");
+        add(EntryType::GNUSparse, "sparse", "", b"");
+    } else {
+        add(EntryType::XHeader, "pax", "", b"16 mtime=7.2500\n28 SCHILY.xattr.user.a=value\n22 GNU.sparse.major=1\n");
+    }
+    add(EntryType::Regular, "file", "", b"content");
+    add(EntryType::Link, "hard", "file", b"");
+    add(EntryType::Symlink, "link", "../away", b"");
+    builder.into_inner().unwrap()
 }
 
 /// What is sealed in an object with an epoch in clear.

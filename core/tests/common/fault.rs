@@ -1,59 +1,23 @@
-//! A backend that counts what it is asked for, and fails when a test says so.
+//! The crate's fault and record layers, with what tests want to know afterwards.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use strongroom::{Backend, Error, ErrorKind, Folder, ObjectInfo, ObjectName, Result};
+use strongroom::{Backend, Folder, ObjectInfo, ObjectName, RecordBackend, Result};
+pub(crate) use strongroom::{BackendCall as Call, BackendOp as Op, Fault};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Op {
-    Put,
-    Read,
-    Stat,
-    List,
-    Delete,
-}
-
-/// One call, before it is passed on.
-#[derive(Debug, Clone)]
-pub(crate) struct Call {
-    /// How many calls came before it.
-    pub(crate) number: u64,
-    pub(crate) op: Op,
-    pub(crate) folder: Folder,
-    /// None for listings.
-    pub(crate) name: Option<ObjectName>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Fault {
-    /// Nothing is done.
-    Fail(ErrorKind),
-    /// It is done, and the answer is lost.
-    FailAfter(ErrorKind),
-    /// It takes this long.
-    Delay(Duration),
-    /// A read returns this many bytes less.
-    Short(usize),
-    /// A bit of what is read is another one.
-    Flip(usize),
-    /// As a backend of an app's own may.
-    Panic,
-}
-
-/// Passes calls on to another backend, as `rule` allows. Clones share everything.
+/// Passes calls on to another backend, as a rule allows. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct FaultBackend {
-    inner: Arc<dyn Backend>,
-    state: Arc<Mutex<State>>,
+    faults: strongroom::FaultBackend,
+    calls: Arc<Mutex<Vec<Call>>>,
+    done: Arc<Mutex<Done>>,
 }
 
-type Rule = Box<dyn FnMut(&Call) -> Option<Fault> + Send>;
-
-struct State {
-    rule: Option<Rule>,
-    calls: Vec<Call>,
+/// What got through to the storage.
+#[derive(Default)]
+struct Done {
     bytes_read: BTreeMap<Folder, u64>,
     bytes_put: u64,
 }
@@ -63,17 +27,38 @@ impl FaultBackend {
         inner: impl Backend + 'static,
         rule: impl FnMut(&Call) -> Option<Fault> + Send + 'static,
     ) -> Self {
-        let state = State { rule: Some(Box::new(rule)), calls: Vec::new(), bytes_read: BTreeMap::new(), bytes_put: 0 };
-        FaultBackend { inner: Arc::new(inner), state: Arc::new(Mutex::new(state)) }
+        let done = Arc::<Mutex<Done>>::default();
+        let noted = Arc::clone(&done);
+        let recorded = RecordBackend::new(inner, move |call, answer| {
+            let mut done = noted.lock().unwrap();
+            match call.op {
+                Op::Put => done.bytes_put += answer.bytes,
+                Op::Read => *done.bytes_read.entry(call.folder).or_default() += answer.bytes,
+                _ => {}
+            }
+        });
+        let backend =
+            FaultBackend { faults: strongroom::FaultBackend::new(recorded, |_| None), calls: Arc::default(), done };
+        backend.set_rule(rule);
+        backend
     }
 
-    pub(crate) fn set_rule(&self, rule: impl FnMut(&Call) -> Option<Fault> + Send + 'static) {
-        self.state.lock().unwrap().rule = Some(Box::new(rule));
+    pub(crate) fn set_rule(&self, mut rule: impl FnMut(&Call) -> Option<Fault> + Send + 'static) {
+        let calls = Arc::clone(&self.calls);
+        self.faults.set_rule(move |call| {
+            calls.lock().unwrap().push(call.clone());
+            rule(call)
+        });
+    }
+
+    pub(crate) fn settling_in(mut self, settling: Duration) -> Self {
+        self.faults = self.faults.settling_in(settling);
+        self
     }
 
     /// Every call so far.
     pub(crate) fn calls(&self) -> Vec<Call> {
-        self.state.lock().unwrap().calls.clone()
+        self.calls.lock().unwrap().clone()
     }
 
     pub(crate) fn count(&self, op: Op, folder: Folder) -> usize {
@@ -81,91 +66,40 @@ impl FaultBackend {
     }
 
     pub(crate) fn bytes_read(&self, folder: Folder) -> u64 {
-        self.state.lock().unwrap().bytes_read.get(&folder).copied().unwrap_or_default()
+        self.done.lock().unwrap().bytes_read.get(&folder).copied().unwrap_or_default()
     }
 
     pub(crate) fn bytes_put(&self) -> u64 {
-        self.state.lock().unwrap().bytes_put
-    }
-
-    /// Asks the rule, without holding anything while it waits.
-    fn fault(&self, op: Op, folder: Folder, name: Option<&ObjectName>) -> Option<Fault> {
-        let mut state = self.state.lock().unwrap();
-        let number = state.calls.len() as u64;
-        let call = Call { number, op, folder, name: name.cloned() };
-        state.calls.push(call.clone());
-        let mut rule = state.rule.take()?;
-        let fault = rule(&call);
-        state.rule = Some(rule);
-        drop(state);
-        match fault {
-            Some(Fault::Delay(time)) => std::thread::sleep(time),
-            Some(Fault::Panic) => panic!("the backend panics, as the test wants it"),
-            _ => {}
-        }
-        fault
-    }
-
-    fn call<T>(
-        &self,
-        op: Op,
-        folder: Folder,
-        name: Option<&ObjectName>,
-        call: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
-        let error = |kind| {
-            let error = Error::new(kind, "use the storage").detail("this fault is made by a test");
-            name.iter().fold(error, |error, name| error.object(name))
-        };
-        match self.fault(op, folder, name) {
-            Some(Fault::Fail(kind)) => Err(error(kind)),
-            Some(Fault::FailAfter(kind)) => call().and_then(|_| Err(error(kind))),
-            _ => call(),
-        }
+        self.done.lock().unwrap().bytes_put
     }
 }
 
 impl Backend for FaultBackend {
     fn put(&self, name: &ObjectName, parts: &[&[u8]]) -> Result<()> {
-        self.call(Op::Put, name.folder(), Some(name), || {
-            self.inner.put(name, parts)?;
-            self.state.lock().unwrap().bytes_put += parts.iter().map(|part| part.len() as u64).sum::<u64>();
-            Ok(())
-        })
+        self.faults.put(name, parts)
     }
 
     fn read(&self, name: &ObjectName, range: Range<u64>) -> Result<Vec<u8>> {
-        let fault = self.fault(Op::Read, name.folder(), Some(name));
-        let error = |kind| Error::new(kind, "use the storage").object(name).detail("this fault is made by a test");
-        if let Some(Fault::Fail(kind) | Fault::FailAfter(kind)) = fault {
-            return Err(error(kind));
-        }
-        let mut bytes = self.inner.read(name, range)?;
-        *self.state.lock().unwrap().bytes_read.entry(name.folder()).or_default() += bytes.len() as u64;
-        match fault {
-            Some(Fault::Short(by)) => bytes.truncate(bytes.len().saturating_sub(by)),
-            Some(Fault::Flip(at)) if !bytes.is_empty() => {
-                let at = at % (bytes.len() * 8);
-                bytes[at / 8] ^= 1 << (at % 8);
-            }
-            _ => {}
-        }
-        Ok(bytes)
+        self.faults.read(name, range)
     }
 
     fn stat(&self, name: &ObjectName) -> Result<ObjectInfo> {
-        self.call(Op::Stat, name.folder(), Some(name), || self.inner.stat(name))
+        self.faults.stat(name)
     }
 
     fn list(&self, folder: Folder, found: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
-        self.call(Op::List, folder, None, || self.inner.list(folder, found))
+        self.faults.list(folder, found)
     }
 
     fn delete(&self, name: &ObjectName) -> Result<()> {
-        self.call(Op::Delete, name.folder(), Some(name), || self.inner.delete(name))
+        self.faults.delete(name)
     }
 
     fn location(&self) -> String {
-        self.inner.location()
+        self.faults.location()
+    }
+
+    fn settling(&self) -> Duration {
+        self.faults.settling()
     }
 }

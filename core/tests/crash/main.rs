@@ -1,36 +1,26 @@
 //! Every operation that writes, stopped at every call to the storage, as by a crash or a power cut: once with the call
-//! not done, once with the call done and the answer lost. Nothing that was reported before may be gone, and the same
-//! operation has to come to its end when it is tried again.
+//! not done, once with the call done and the answer lost; and in storms of faults of every kind. Nothing that was
+//! reported before may be gone, and the same operation has to come to its end when it is tried again.
 
 #[path = "../common/mod.rs"]
 mod common;
 
+mod operations;
+mod storms;
 mod world;
 
 use common::fault::{Fault, FaultBackend};
 use common::reopen;
 use common::vault::Vault;
+use operations::{Done, Operation, Scene};
 use std::sync::Mutex;
-use strongroom::{
-    BackupOptions, CheckOptions, Context, CopyOptions, ErrorKind, Folder, ForgetOptions, ObjectName, PruneOptions,
-    RepairOptions, Repository, Result, RetentionPolicy, SnapshotFilter, SnapshotId, Timestamp,
-};
-use world::{Documents, World, abandon_a_session, secret_of_a_maintainer};
+use strongroom::{CheckOptions, Context, ErrorKind, Folder, ObjectName, SnapshotId, Timestamp};
+use world::World;
 
 static POINTS: Mutex<u64> = Mutex::new(0);
 
-/// What an operation did: snapshots it made, and those it took away on purpose.
-#[derive(Default)]
-struct Done {
-    made: Vec<(SnapshotId, Documents)>,
-    forgotten: Vec<SnapshotId>,
-}
-
-/// An operation, told which storage to use.
-type Operation<'a> = dyn Fn(FaultBackend, &World) -> Result<Done> + 'a;
-
-/// Stops `operation` at every call it makes.
-fn stopped_everywhere(name: &str, world: &World, operation: &Operation<'_>) {
+/// Stops an operation at every call it makes.
+fn stopped_everywhere(Scene { name, world, operation }: &Scene) {
     let mut points = 0;
     for done in [false, true] {
         for stop in 0.. {
@@ -60,7 +50,7 @@ fn stopped_everywhere(name: &str, world: &World, operation: &Operation<'_>) {
 }
 
 /// What has to hold after a crash, and after the operation was tried again.
-fn judge(name: &str, stop: u64, world: &World, vault: &Vault, done: Option<&Done>, operation: &Operation<'_>) {
+fn judge(name: &str, stop: u64, world: &World, vault: &Vault, done: Option<&Done>, operation: &Operation) {
     let told = format!("{name} stopped at call {stop}");
     hours_pass(vault);
     let nothing = Done::default();
@@ -96,112 +86,57 @@ fn name_of(id: &SnapshotId) -> ObjectName {
 
 /// Whoever was at work is long gone.
 fn hours_pass(vault: &Vault) {
-    for name in vault.names(Folder::Sessions) {
-        let time = strongroom::Backend::stat(vault, &name).unwrap().modified;
-        vault.set_time(&name, Timestamp::new(time.seconds - 3 * 3600, time.nanos));
+    hours_pass_for(vault, &vault.names(Folder::Sessions));
+}
+
+fn hours_pass_for(vault: &Vault, names: &[ObjectName]) {
+    for name in names {
+        let time = strongroom::Backend::stat(vault, name).unwrap().modified;
+        vault.set_time(name, Timestamp::new(time.seconds - 3 * 3600, time.nanos));
     }
 }
 
 #[test]
 fn a_backup() {
-    let world = World::make(2, &[]);
-    stopped_everywhere("backup", &world, &|backend, _| {
-        let documents = Documents::new(7);
-        let repo = Repository::open(backend, &common::secret())?;
-        let report = repo.backup(documents.source(), &BackupOptions::new().host("h"), &Context::new())?;
-        Ok(Done { made: vec![(*report.snapshot()?, documents)], ..Done::default() })
-    });
+    stopped_everywhere(&operations::backup());
 }
 
 #[test]
 fn pruning() {
-    let world = World::make(4, &[0, 2]);
-    stopped_everywhere("prune", &world, &|backend, _| {
-        let repo = Repository::open(backend, &common::secret())?;
-        repo.prune(&PruneOptions::new().min_live_share(1.0), &Context::new())?;
-        Ok(Done::default())
-    });
+    stopped_everywhere(&operations::prune());
 }
 
 #[test]
 fn pruning_by_a_maintainer() {
-    let world = World::make(3, &[1]);
-    stopped_everywhere("prune by a maintainer", &world, &|backend, _| {
-        let repo = Repository::open(backend, &secret_of_a_maintainer())?;
-        repo.prune(&PruneOptions::new().min_live_share(1.0), &Context::new())?;
-        Ok(Done::default())
-    });
+    stopped_everywhere(&operations::prune_by_a_maintainer());
 }
 
 #[test]
 fn forgetting() {
-    let mut world = World::make(4, &[]);
-    let gone: Vec<SnapshotId> = world.snapshots[..2].iter().map(|(id, _)| *id).collect();
-    let repo = reopen(world.vault.clone());
-    gone.iter().for_each(|id| drop(repo.tag(id, &["marked"], &[]).unwrap()));
-    world.may_go.clone_from(&gone);
-    stopped_everywhere("forget", &world, &|backend, _| {
-        let repo = Repository::open(backend.clone(), &common::secret())?;
-        let left: Vec<SnapshotId> =
-            repo.snapshots(&SnapshotFilter::all())?.map(|snapshot| Ok(snapshot?.id)).collect::<Result<_>>()?;
-        let named: Vec<SnapshotId> = gone.iter().copied().filter(|id| left.contains(id)).collect();
-        let options = match named.is_empty() {
-            // Whoever finds them gone has only their marks to clean up.
-            true => ForgetOptions::by_policy(RetentionPolicy::new().keep_last(100)),
-            false => ForgetOptions::snapshots(named),
-        };
-        repo.forget(&options, &Context::new())?;
-        Ok(Done { forgotten: gone.clone(), ..Done::default() })
-    });
+    stopped_everywhere(&operations::forget());
 }
 
-/// The destination is what crashes; what it held before stays, and the copy is completed.
 #[test]
 fn copying() {
-    let source = World::make(2, &[]);
-    let world = World::make(1, &[]);
-    stopped_everywhere("copy", &world, &|backend, _| {
-        let away = Repository::open(backend, &common::secret())?;
-        let report = reopen(source.vault.clone()).copy_to(&[&away], &CopyOptions::new(), &Context::new())?;
-        if let Some(error) = report.destinations.into_iter().find_map(|destination| destination.error) {
-            return Err(error);
-        }
-        let copies =
-            away.snapshots(&SnapshotFilter::all())?.map(|snapshot| Ok(snapshot?.id)).collect::<Result<Vec<_>>>()?;
-        let made = copies.into_iter().filter(|id| world.snapshots.iter().all(|(old, _)| old != id));
-        Ok(Done {
-            made: made.zip(source.snapshots.iter().map(|(_, documents)| documents.clone())).collect(),
-            ..Done::default()
-        })
-    });
+    stopped_everywhere(&operations::copy());
 }
 
-/// Half of the index is lost: until it is repaired, snapshots need not restore.
 #[test]
 fn repairing() {
-    let mut world = World::make(3, &[1]);
-    world.damaged = true;
-    for name in world.vault.names(Folder::Index).into_iter().step_by(2) {
-        world.vault.remove(&name);
-    }
-    stopped_everywhere("repair", &world, &|backend, _| {
-        let repo = Repository::open(backend, &common::secret())?;
-        repo.repair(&RepairOptions::new(), &Context::new())?;
-        Ok(Done::default())
-    });
+    stopped_everywhere(&operations::repair());
 }
 
-/// What was condemned while a session was at work is removed later, by somebody else.
+#[test]
+fn rotating_keys() {
+    stopped_everywhere(&operations::rotate());
+}
+
+#[test]
+fn reencrypting() {
+    stopped_everywhere(&operations::reencrypt());
+}
+
 #[test]
 fn pruning_in_two_runs() {
-    let world = World::make(4, &[0, 2]);
-    abandon_a_session(&world.vault);
-    let first = reopen(world.vault.clone()).prune(&PruneOptions::new(), &Context::new()).unwrap();
-    assert!(first.condemned_packs > 0 && first.removed_packs == 0, "{first:?}");
-    hours_pass(&world.vault);
-    stopped_everywhere("prune what was condemned", &world, &|backend, _| {
-        let repo = Repository::open(backend, &common::secret())?;
-        repo.prune(&PruneOptions::new(), &Context::new())?;
-        Ok(Done::default())
-    });
+    stopped_everywhere(&operations::prune_what_was_condemned());
 }

@@ -8,8 +8,8 @@ use super::common::{assert_sound, back_up, create_with, noise, reopen, restore, 
 use std::fs;
 use std::path::PathBuf;
 use strongroom::{
-    BackupOptions, BackupReport, CheckOptions, Context, CreateOptions, Error, ErrorKind, Folder, Outcome, Repository,
-    RestoreOptions, Result, Retry, SnapshotFilter, SnapshotId, Source,
+    Backend, BackupOptions, BackupReport, CheckOptions, Context, CreateOptions, Error, ErrorKind, Folder, Outcome,
+    Repository, RestoreOptions, Result, Retry, SnapshotFilter, SnapshotId, Source,
 };
 
 /// A repository with one backup, and a folder that has changed since.
@@ -152,6 +152,40 @@ fn a_backup_in_which_storage_is_full_from_any_call_on() {
 fn a_backup_whose_reads_are_short_or_altered() {
     every_call_fails(&Fault::Short(1));
     every_call_fails(&Fault::Flip(77));
+}
+
+/// As by a network that sends a request again: the second answer says that the name is taken.
+#[test]
+fn a_backup_whose_every_call_is_made_twice_does_not_notice() {
+    let scene = Scene::new();
+    let (first, last) = calls_of_a_backup(&scene);
+    for number in first..last {
+        let vault = scene.vault.fork();
+        let twice = move |call: &Call| (call.number == number).then_some(Fault::Duplicate);
+        let report = scene.run(&reopen(FaultBackend::new(vault.clone(), twice)));
+        let report = report.unwrap_or_else(|error| panic!("call {number}: {error:?}"));
+        scene.assert_restored(&reopen(vault), report.snapshot().unwrap(), &walk(&scene.source()));
+    }
+    let vault = scene.vault.fork();
+    let report = scene.run(&reopen(FaultBackend::new(vault.clone(), |_| Some(Fault::Duplicate)))).unwrap();
+    assert_sound(&reopen(vault.clone()));
+    scene.assert_restored(&reopen(vault), report.snapshot().unwrap(), &walk(&scene.source()));
+}
+
+/// Storage that does things by halves may have kept a part of a try that it refused.
+#[test]
+fn half_a_pack_is_not_taken_for_the_pack_of_its_name() {
+    let scene = Scene::new();
+    let torn = scene.vault.fork();
+    let backend = FaultBackend::new(torn.clone(), move |call: &Call| {
+        if (call.op, call.folder) == (Op::Put, Folder::Packs) {
+            torn.put(call.name.as_ref().unwrap(), &[b"half of it"]).unwrap();
+        }
+        None
+    });
+    let error = scene.run(&reopen(backend.clone())).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error:?}");
+    assert_eq!(backend.count(Op::Put, Folder::Snapshots), 0);
 }
 
 /// Of the packs that were sent before it failed, none is sent again.

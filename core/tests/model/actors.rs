@@ -17,6 +17,8 @@ use strongroom::{
 pub(crate) struct Case {
     pub(crate) seed: u64,
     pub(crate) mistake: Option<strongroom::Mistake>,
+    /// Calls fail, are made twice, and listings lag behind.
+    pub(crate) rough: bool,
 }
 
 /// What came of it.
@@ -28,6 +30,8 @@ pub(crate) struct Done {
     pub(crate) trouble: Option<String>,
     pub(crate) calls: u64,
     pub(crate) crashes: u64,
+    /// Calls that failed, lost their answer or were made twice.
+    pub(crate) troubles: u64,
     pub(crate) snapshots: u64,
     pub(crate) conflicts: u64,
     pub(crate) removed_packs: u64,
@@ -92,13 +96,13 @@ pub(crate) fn run(case: Case) -> Done {
                 }
             });
         }
-        sea.schedule(case.seed);
+        sea.schedule(case.seed, case.rough);
     });
     let mut log = std::mem::take(&mut *log.lock().unwrap());
-    let (calls, crashes) = sea.counts();
+    let (calls, crashes, troubles) = sea.counts();
     let last = last_judgement(&sea, case, &log.snapshots, &mut log.done.trouble);
     log.done.loss = log.done.loss.take().or(last.err());
-    Done { calls, crashes, ..log.done }
+    Done { calls, crashes, troubles, ..log.done }
 }
 
 fn act(number: usize, ship: &Ship, case: Case, log: &Shared) {
@@ -115,6 +119,9 @@ fn act(number: usize, ship: &Ship, case: Case, log: &Shared) {
         match error.kind() {
             ErrorKind::Conflict => log.done.conflicts += u64::from(number < 3),
             _ if killed => {}
+            ErrorKind::Unavailable if case.rough => {}
+            // Where listings lag, what is not listed yet is not found.
+            ErrorKind::NotFound if case.rough => {}
             _ => drop(log.done.trouble.get_or_insert_with(|| format!("actor {number} in round {round}: {error}"))),
         }
     }

@@ -1,5 +1,5 @@
 //! Several writers, readers and pruners at once, interleaved call by call, with stalls, clocks that jump, leases that
-//! run out, and crashes. Whatever happens, a snapshot that was reported as made restores, byte for byte.
+//! run out, crashes, calls that fail or are made twice, and listings that lag. Whatever happens, a snapshot that was reported as made restores, byte for byte.
 //!
 //! The real engine runs; only the storage is a model. Each actor is a thread of its own, and every call it makes waits
 //! until the scheduler, driven by a seed, lets it through. The same seed makes the same choices.
@@ -44,9 +44,10 @@ impl Random for TestRunner {
 
 #[test]
 fn whatever_the_order_nothing_reported_is_lost() {
-    let (mut runs, mut calls, mut snapshots, mut conflicts, mut crashes, mut removed) = (0, 0, 0, 0, 0, 0);
+    let (mut runs, mut calls, mut snapshots, mut conflicts, mut crashes, mut removed, mut troubles) =
+        (0, 0, 0, 0, 0, 0, 0);
     for seed in seeds(150) {
-        let done = run(Case { seed, mistake: None });
+        let done = run(Case { seed, mistake: None, rough: seed % 2 == 1 && !KEPT.contains(&seed) });
         if let Some(wrong) = done.loss.or(done.trouble) {
             panic!("seed {seed}: {wrong}\nrun it alone with STRONGROOM_MODEL_SEED={seed} STRONGROOM_MODEL_RUNS=1");
         }
@@ -56,10 +57,11 @@ fn whatever_the_order_nothing_reported_is_lost() {
         conflicts += done.conflicts;
         crashes += done.crashes;
         removed += done.removed_packs;
+        troubles += done.troubles;
     }
     println!(
         "{runs} interleavings of {calls} calls: {snapshots} snapshots made, {removed} packs removed, {crashes} crashes, \
-         {conflicts} sessions that had to begin again; nothing lost"
+         {troubles} calls that failed or were made twice, {conflicts} sessions that had to begin again; nothing lost"
     );
     assert!(removed > 0 && snapshots > 0);
 }
@@ -68,7 +70,7 @@ fn whatever_the_order_nothing_reported_is_lost() {
 fn noticed(mistake: Mistake) {
     let most = 600;
     for (number, seed) in seeds(most).enumerate() {
-        if let Some(loss) = run(Case { seed, mistake: Some(mistake) }).loss {
+        if let Some(loss) = run(Case { seed, mistake: Some(mistake), rough: false }).loss {
             println!("{mistake:?} was noticed in interleaving {} (seed {seed}): {loss}", number + 1);
             return;
         }

@@ -26,6 +26,7 @@
 //! What storage can do is to withhold the newest lists, or all of them; no rule over what it shows can notice that.
 //! A client that keeps state should remember [`DeviceList::generation`] and distrust a lower one.
 
+use super::sealed;
 use crate::backend::{Backend, Folder, ObjectName};
 use crate::crypto::SecretKey;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
@@ -388,11 +389,9 @@ fn read_list(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Result<Re
 pub(crate) fn store_list(backend: &dyn Backend, list: &List, owner: &SigningKey) -> Result<ObjectName> {
     let bytes = list.encode(owner)?;
     let name = ObjectName::new(Folder::Devices, List::file_name(list.generation, &bytes))?;
-    match backend.put(&name, &[&bytes]) {
-        // Signatures are deterministic: somebody came to the same list.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(name),
-        stored => stored.map(|()| name),
-    }
+    // Signatures are deterministic: somebody may have come to the same list.
+    sealed::put(backend, &name, &bytes)?;
+    Ok(name)
 }
 
 /// The entry of a device that asked to be added.

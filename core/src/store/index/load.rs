@@ -1,6 +1,7 @@
 //! Index objects in storage: listing, reading and writing them, and telling which ones count.
 
 use super::super::keys::{Keys, Purpose};
+use super::super::sealed;
 use super::super::table::Sources;
 use super::{Part, is_of_the_object};
 use crate::backend::{Backend, Folder, ObjectName};
@@ -60,7 +61,7 @@ pub(crate) fn write(backend: &dyn Backend, keys: &Keys, object: &IndexObject) ->
     let epoch = keys.current()?;
     let bytes = object.seal(&keys.repository, epoch.epoch, epoch.sealing(Purpose::Index))?;
     let id = IndexId::from_bytes(hash::name(&bytes));
-    backend.put(&ObjectName::of(Folder::Index, id), &[&bytes])?;
+    sealed::put(backend, &ObjectName::of(Folder::Index, id), &bytes)?;
     Ok(id)
 }
 

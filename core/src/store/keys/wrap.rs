@@ -10,7 +10,7 @@ use crate::format::bundle::Bundle;
 use crate::format::label;
 use crate::format::slot::{self, Head, Method, Slot};
 use crate::id::{DeviceId, SlotId};
-use crate::store::now;
+use crate::store::{now, sealed};
 
 /// Whom a slot is for.
 pub(super) enum Holder<'a> {
@@ -57,7 +57,7 @@ impl Wrap<'_> {
             created: now(),
         };
         let slot = Slot::seal(head, &key, self.bundle, random()?, self.owner)?;
-        backend.put(&slot_name(&id), &[&slot.encode()?])?;
+        sealed::put(backend, &slot_name(&id), &slot.encode()?)?;
         Ok(id)
     }
 }
