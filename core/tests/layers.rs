@@ -4,11 +4,12 @@ mod common;
 
 use common::conformance::{conformance, listed, name};
 use common::noise;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use strongroom::{
     Backend, BackendOp, CancelToken, Error, ErrorKind, Fault, FaultBackend, FaultPlan, Folder, MemoryBackend,
-    RecordBackend, Result, Retry, RetryBackend,
+    ObjectInfo, ObjectName, RecordBackend, Result, Retry, RetryBackend,
 };
 
 fn unavailable() -> Fault {
@@ -22,7 +23,8 @@ fn whole(backend: &impl Backend, text: &str) -> Result<Vec<u8>> {
 
 /// Meets these faults one after the other, and then none.
 fn meets(faults: &[Fault]) -> (MemoryBackend, FaultBackend) {
-    let (memory, mut left) = (MemoryBackend::new(), faults.to_vec().into_iter());
+    let (memory, faults) = (MemoryBackend::new(), faults.to_vec());
+    let mut left = faults.into_iter();
     (memory.clone(), FaultBackend::new(memory, move |_| left.next()))
 }
 
@@ -79,29 +81,33 @@ fn tries_and_time_are_bounded() {
     assert!(faults.calls() == 1 && begin.elapsed() < Duration::from_secs(1));
 }
 
-/// Refuses everything, and asks for such a wait.
-struct Busy(Duration, Arc<Mutex<Vec<Instant>>>);
+/// Takes nothing, and asks for such a wait.
+struct Busy {
+    hint: Duration,
+    times: Arc<Mutex<Vec<Instant>>>,
+    memory: MemoryBackend,
+}
 
 impl Backend for Busy {
-    fn put(&self, _: &strongroom::ObjectName, _: &[&[u8]]) -> Result<()> {
-        self.1.lock().unwrap().push(Instant::now());
-        Err(Error::new(ErrorKind::QuotaExceeded, "store an object").retry_hint(Retry::After(self.0)))
+    fn put(&self, _: &ObjectName, _: &[&[u8]]) -> Result<()> {
+        self.times.lock().unwrap().push(Instant::now());
+        Err(Error::new(ErrorKind::QuotaExceeded, "store an object").retry_hint(Retry::After(self.hint)))
     }
 
-    fn read(&self, _: &strongroom::ObjectName, _: std::ops::Range<u64>) -> Result<Vec<u8>> {
-        unimplemented!()
+    fn read(&self, name: &ObjectName, range: Range<u64>) -> Result<Vec<u8>> {
+        self.memory.read(name, range)
     }
 
-    fn stat(&self, _: &strongroom::ObjectName) -> Result<strongroom::ObjectInfo> {
-        unimplemented!()
+    fn stat(&self, name: &ObjectName) -> Result<ObjectInfo> {
+        self.memory.stat(name)
     }
 
-    fn list(&self, _: Folder, _: &mut dyn FnMut(strongroom::ObjectInfo) -> Result<()>) -> Result<()> {
-        unimplemented!()
+    fn list(&self, folder: Folder, found: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
+        self.memory.list(folder, found)
     }
 
-    fn delete(&self, _: &strongroom::ObjectName) -> Result<()> {
-        unimplemented!()
+    fn delete(&self, name: &ObjectName) -> Result<()> {
+        self.memory.delete(name)
     }
 
     fn location(&self) -> String {
@@ -114,7 +120,8 @@ impl Backend for Busy {
 fn waits_are_what_the_error_asks_for_and_grow() {
     let times = Arc::<Mutex<Vec<Instant>>>::default();
     let hint = Duration::from_millis(40);
-    let error = RetryBackend::new(Busy(hint, Arc::clone(&times))).tries(4).put(&name("keys/00"), &[]).unwrap_err();
+    let busy = Busy { hint, times: Arc::clone(&times), memory: MemoryBackend::new() };
+    let error = RetryBackend::new(busy).tries(4).put(&name("keys/00"), &[]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
     let times = times.lock().unwrap();
     assert_eq!(times.len(), 4);

@@ -88,7 +88,7 @@ impl Damaged {
     }
 
     /// Its only snapshot.
-    pub(super) fn first() -> SnapshotId {
+    fn first() -> SnapshotId {
         Damaged::made().snapshot
     }
 
@@ -97,7 +97,7 @@ impl Damaged {
         SOUND.get_or_init(|| Damaged::make().unwrap_or_default())
     }
 
-    pub(super) fn secret() -> Secret {
+    fn secret() -> Secret {
         Secret::account_key([7; 32])
     }
 
@@ -149,7 +149,7 @@ impl Damaged {
         }
     }
 
-    pub(super) fn backend(&self) -> MemoryBackend {
+    fn backend(&self) -> MemoryBackend {
         let backend = MemoryBackend::new();
         for (name, bytes) in &self.0 {
             assert!(backend.put(name, &[bytes]).is_ok(), "memory takes it");

@@ -2,6 +2,7 @@
 
 use super::condemned::Condemned;
 use super::makes_mistake;
+use super::packs::is_of_the_object;
 use super::read::StoreReader;
 use super::references::{FooterReferences, NodeReferences, References, walk};
 use super::session::Session;
@@ -73,7 +74,12 @@ fn look_again(reader: &StoreReader, mut condemned: Condemned, root: &BlobId) -> 
     })?;
     let blob = |id: &BlobId| Ok(index.blob_places(id)?.iter().any(|(place, _)| stays.contains(&place.pack)));
     let segment = |id: &SegmentId| Ok(index.segment(id)?.iter().any(|place| stays.contains(&place.pack)));
-    match first_missing(reader, root, &blob, &segment)? {
+    let missing = match first_missing(reader, root, &blob, &segment) {
+        // Removed right after it was seen in the listing.
+        Err(error) if error.kind() == ErrorKind::NotFound => Some(error.object_name().unwrap_or_default().to_owned()),
+        missing => missing?,
+    };
+    match missing {
         None => Ok(()),
         Some(missing) => {
             let detail = "the session was away for longer than its lease held, and something it needs is being \
@@ -83,12 +89,16 @@ fn look_again(reader: &StoreReader, mut condemned: Condemned, root: &BlobId) -> 
     }
 }
 
-/// Whether a tree blob, and all that it leads to, is in the index and not condemned.
+/// Whether a tree blob, and all that it leads to, is in the index and not condemned. What is in the index and cannot be
+/// read, because it was removed meanwhile or is damaged, does not last.
 pub(crate) fn lasts(reader: &StoreReader, root: &BlobId) -> Result<bool> {
     let index = reader.store().index();
     let blob = |id: &BlobId| Ok(index.lasting_blob(id)?.is_some());
     let segment = |id: &SegmentId| index.has_lasting_segment(id);
-    Ok(first_missing(reader, root, &blob, &segment)?.is_none())
+    match first_missing(reader, root, &blob, &segment) {
+        Err(error) if is_of_the_object(&error) => Ok(false),
+        missing => Ok(missing?.is_none()),
+    }
 }
 
 /// The first blob or segment below `root`, itself included, that is not there.

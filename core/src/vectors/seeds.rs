@@ -3,7 +3,7 @@
 use super::decode::World;
 use super::{folder, read, unhex};
 use crate::crypto::{SecretKey, aead};
-use crate::format::node::Node;
+use crate::format::node::{Node, RunList};
 use crate::format::pack::{PackHeader, PackKeys, TRAILER, open_trailer};
 use crate::format::{object, parity, signed};
 use crate::fuzz_support::{PACK_OF_PARITY, REPOSITORY};
@@ -38,7 +38,7 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
         }
         "local_state" => vec![[&[7; 32][..], &[8; 16], &[1, 24, 0]].concat()],
         "repository" => (0..6_u8).map(|how| vec![how * 2, how, 9, 0, 1, 3, how, 40, 0, 200]).collect(),
-        "forged" => forged(cases("node")),
+        "forged" => forged(cases("node"), cases("run_list")),
         "parity" => vec![parity()],
         "tar" => vec![tar(false), tar(true)],
         "text" => [cases("recovery_code"), text()].concat(),
@@ -60,15 +60,16 @@ fn fields(bytes: &[u8]) -> Option<Vec<u8>> {
     signed::split(bytes, object::Kind::DeviceList, "make a seed").ok().map(|signed| signed.map().to_vec())
 }
 
-/// Every leaf as the only node of a tree; inner nodes above two leaves.
-fn forged(mut nodes: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    nodes.retain(|node| Node::decode(node).is_ok());
+/// Every leaf as the only node of a tree, with run lists before it; inner nodes above two leaves.
+fn forged(mut nodes: Vec<Vec<u8>>, lists: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    nodes.retain(|node| Node::decode(node).is_ok() && node.len() < 2000);
     let with_length = |node: &Vec<u8>| [&u16::try_from(node.len()).unwrap().to_le_bytes()[..], node].concat();
-    let (leaves, inner): (Vec<Vec<u8>>, Vec<Vec<u8>>) =
-        nodes.into_iter().filter(|node| node.len() < 2000).partition(|node| Node::is_leaf(node));
+    let (leaves, inner): (Vec<Vec<u8>>, Vec<Vec<u8>>) = nodes.into_iter().partition(|node| Node::is_leaf(node));
+    let lists = lists.iter().filter(|list| RunList::decode(list).is_ok() && list.len() < 500).take(3);
+    let lists: Vec<u8> = lists.flat_map(with_length).collect();
     let below: Vec<u8> = leaves.iter().take(2).flat_map(with_length).collect();
     let above = inner.iter().map(|node| [below.clone(), with_length(node)].concat());
-    leaves.iter().map(with_length).chain(above).collect()
+    leaves.iter().map(|leaf| [lists.clone(), with_length(leaf)].concat()).chain(above).collect()
 }
 
 fn parity() -> Vec<u8> {
