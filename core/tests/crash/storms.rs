@@ -13,7 +13,7 @@ use strongroom::{CheckOptions, Context, ErrorKind, FaultPlan, RepairOptions, Rep
 /// order and twice, and its listings lag as far as it says.
 fn rough(seed: u64) -> FaultPlan {
     FaultPlan::new(seed)
-        .with(Fault::Fail(ErrorKind::Unavailable), if seed % 3 == 0 { 15 } else { 0 })
+        .with(Fault::Fail(ErrorKind::Unavailable), if seed.is_multiple_of(3) { 15 } else { 0 })
         .with(Fault::FailAfter(ErrorKind::Unavailable), if seed % 4 == 1 { 15 } else { 0 })
         .with(Fault::Delay(Duration::from_micros(200)), 20)
         .with(Fault::Reorder, 60)
@@ -23,7 +23,7 @@ fn rough(seed: u64) -> FaultPlan {
 
 /// Whether listings lag. Where they may, pruning removes nothing that was condemned just now.
 fn lags(seed: u64) -> bool {
-    seed % 2 == 0
+    seed.is_multiple_of(2)
 }
 
 /// And what only broken storage does: half objects, half answers, other bits.
