@@ -5,8 +5,8 @@ use super::common::{reopen, secret};
 use super::hours_pass_for;
 use super::world::{Documents, World, abandon_a_session, secret_of_a_maintainer};
 use strongroom::{
-    BackupOptions, Context, CopyOptions, Folder, ForgetOptions, PruneOptions, ReencryptOptions, RepairOptions,
-    Repository, Result, RetentionPolicy, SnapshotFilter, SnapshotId,
+    BackupOptions, Context, CopyOptions, Error, ErrorKind, Folder, ForgetOptions, Outcome, PruneOptions,
+    ReencryptOptions, RepairOptions, Repository, Result, RetentionPolicy, SnapshotFilter, SnapshotId,
 };
 
 /// What an operation did: snapshots it made, and those it took away on purpose.
@@ -138,8 +138,12 @@ pub(crate) fn repair() -> Scene {
     }
     scene("repair", world, |backend, _| {
         let repo = Repository::open(backend, &secret())?;
-        repo.repair(&RepairOptions::new(), &Context::new())?;
-        Ok(Done::default())
+        let report = repo.repair(&RepairOptions::new(), &Context::new())?;
+        match report.outcome {
+            Outcome::Complete => Ok(Done::default()),
+            // It came to an end and names what it could not read.
+            _ => Err(Error::new(ErrorKind::Corrupt, "repair all there is")),
+        }
     })
 }
 
