@@ -1,11 +1,15 @@
 //! Backup: entries of a source in, a tree of them out.
 
+mod ahead;
 mod change;
 mod checkpoint;
 mod options;
+mod parallel;
 mod previous;
+mod small;
 mod unsorted;
 
+use ahead::Ahead;
 pub use change::ChangeDetection;
 use checkpoint::Checkpoints;
 pub(crate) use checkpoint::{MakeCheckpoint, Reached};
@@ -26,7 +30,7 @@ use crate::store::local_tree::LocalTreeWriter;
 use crate::store::read::StoreReader;
 use crate::store::write::BlobWriter;
 use previous::Previous;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use unsorted::Unsorted;
 
 /// What a backup made of a source.
@@ -80,8 +84,20 @@ pub(crate) fn run(
         ctx,
     };
     let mut tree = PendingTree::of(store, start.local)?;
-    let finished = if source.is_sorted() {
-        backup.sorted(source, writer, &mut tree)?
+    let finished = if source.is_sorted() && source.is_concurrent() && rayon::current_num_threads() > 1 {
+        let ahead = Ahead::new(source, ctx);
+        rayon::in_place_scope(|scope| {
+            let mut batch = VecDeque::new();
+            let mut next = || {
+                if batch.is_empty() {
+                    batch = ahead.batch(scope)?;
+                }
+                batch.pop_front().unwrap_or(Ok(None))
+            };
+            backup.in_parallel(&mut next, writer, &mut tree)
+        })?
+    } else if source.is_sorted() {
+        backup.sorted(&mut || source.next(ctx), writer, &mut tree)?
     } else {
         backup.unsorted(source, writer, &mut tree)?
     };
@@ -112,6 +128,15 @@ struct Backup<'a> {
     ctx: &'a Context,
 }
 
+/// What is to be done with an entry.
+enum Found {
+    /// Nothing more. Whether it was taken over from the previous snapshot.
+    Ready(Entry, Stored, bool),
+    Problem(Problem),
+    /// A file to be read, and what it was in the previous snapshot.
+    File(Entry, Option<Box<(Entry, Timestamp)>>),
+}
+
 #[derive(Clone)]
 struct LinkedContent {
     stored: Stored,
@@ -123,34 +148,40 @@ struct LinkedContent {
 impl Backup<'_> {
     fn sorted(
         &mut self,
-        source: &mut dyn EntrySource,
+        next: &mut dyn FnMut() -> Result<Option<SourceItem>>,
         writer: &mut BlobWriter,
         tree: &mut PendingTree,
     ) -> Result<bool> {
         while !self.ctx.should_suspend() {
             self.ctx.check("back up")?;
-            let Some(item) = self.next(source)? else { break };
+            let Some(item) = self.answer(next())? else { break };
             let Some(item) = item else { return Ok(true) };
             if let Some((entry, stored)) = self.item(item, writer, Some(tree))? {
-                self.meter.add_entries(1);
-                self.directories += u64::from(entry.kind == EntryKind::Directory);
-                tree.push(entry, stored, writer)?;
-                if self.checkpoints.is_due(writer)? {
-                    let (root, totals) = tree.cut(None, writer)?;
-                    let (directories, unchanged, problems) = (self.directories, self.unchanged, self.problems.count());
-                    let reached = Reached { root, totals, directories, unchanged, problems };
-                    self.checkpoints.write(reached, writer)?;
-                }
+                self.store(entry, stored, writer, tree)?;
             }
         }
         self.ctx.check("back up")?;
         Ok(false)
     }
 
+    /// Adds an entry to the tree, and writes a checkpoint when it is time for one.
+    fn store(&mut self, entry: Entry, stored: Stored, writer: &mut BlobWriter, tree: &mut PendingTree) -> Result<()> {
+        self.meter.add_entries(1);
+        self.directories += u64::from(entry.kind == EntryKind::Directory);
+        tree.push(entry, stored, writer)?;
+        if self.checkpoints.is_due(writer)? {
+            let (root, totals) = tree.cut(None, writer)?;
+            let (directories, unchanged, problems) = (self.directories, self.unchanged, self.problems.count());
+            let reached = Reached { root, totals, directories, unchanged, problems };
+            self.checkpoints.write(reached, writer)?;
+        }
+        Ok(())
+    }
+
     /// The next item, or the end of the source. `None` when the work is to be suspended, which a source that waits for
     /// something may have been told, too, and may only know to answer with an error.
-    fn next(&self, source: &mut dyn EntrySource) -> Result<Option<Option<SourceItem>>> {
-        match source.next(self.ctx) {
+    fn answer(&self, answer: Result<Option<SourceItem>>) -> Result<Option<Option<SourceItem>>> {
+        match answer {
             Ok(item) => Ok(Some(item)),
             Err(error) => {
                 self.ctx.check("back up")?;
@@ -169,7 +200,7 @@ impl Backup<'_> {
         let mut finished = false;
         while !self.ctx.should_suspend() {
             self.ctx.check("back up")?;
-            let Some(item) = self.next(source)? else { break };
+            let Some(item) = self.answer(source.next(self.ctx))? else { break };
             let Some(item) = item else {
                 finished = true;
                 break;
@@ -212,57 +243,64 @@ impl Backup<'_> {
                 self.problem(problem);
                 return Ok(None);
             }
-            SourceItem::Link(entry, _) => {
-                let detail = "only a source that is not sorted can say that a path is one more name of another";
-                return Err(invalid("back up", detail).object(&entry.path));
-            }
+            SourceItem::Link(entry, _) => return Err(misplaced_link(&entry)),
             SourceItem::Entry(entry, handle) => (entry, handle),
         };
-        self.meter.report(|| {
-            self.meter.set_stored_bytes(writer.sent().map_or(0, |(_, bytes)| bytes));
-            Some(entry.path.to_string())
-        });
-        let result = self.entry(entry, handle.as_mut(), writer, tree)?;
+        self.report(&entry, writer);
+        let result = match self.look(entry, handle.as_mut())? {
+            Found::Ready(entry, stored, unchanged) => {
+                self.unchanged += u64::from(unchanged);
+                Some((entry, stored))
+            }
+            Found::Problem(problem) => {
+                self.problem(problem);
+                None
+            }
+            Found::File(mut entry, before) => match self.linked(&mut entry) {
+                Some(stored) => Some((entry, stored)),
+                None => self.file(entry, handle.as_mut(), before.map(|before| *before), writer, tree)?,
+            },
+        };
         if let Some(problem) = handle.take_problem() {
             self.problem(problem);
         }
         Ok(result.and_then(|(entry, stored)| Some((self.admit(entry)?, stored))))
     }
 
-    fn entry(
-        &mut self,
-        mut entry: Entry,
-        handle: &mut dyn EntryHandle,
-        writer: &mut BlobWriter,
-        tree: Option<&mut PendingTree>,
-    ) -> Result<Option<(Entry, Stored)>> {
+    fn report(&self, entry: &Entry, writer: &BlobWriter) {
+        self.meter.report(|| {
+            self.meter.set_stored_bytes(writer.sent().map_or(0, |(_, bytes)| bytes));
+            Some(entry.path.to_string())
+        });
+    }
+
+    /// What is to be done with an entry: nothing where it is unchanged or has no content.
+    fn look(&mut self, mut entry: Entry, handle: &mut dyn EntryHandle) -> Result<Found> {
         let mut before = self.previous.find(&entry.path)?;
         if let Some((before, _)) = before.take_if(|(before, began)| self.changes.unchanged(before, *began, &entry))
             && self.previous.has_content(&before)?
         {
-            self.unchanged += 1;
             self.meter.add_bytes(before.size);
-            return Ok(Some(self.take_over(before, entry)));
+            let (entry, stored) = self.take_over(before, entry);
+            return Ok(Found::Ready(entry, stored, true));
         }
         self.checkpoints.add_entry();
-        if entry.kind != EntryKind::File {
-            return Ok(match handle.describe(&mut entry) {
-                Ok(()) => Some((entry, Stored::Content(Content::Empty))),
-                Err(problem) => {
-                    self.problem(problem);
-                    None
-                }
-            });
+        if entry.kind == EntryKind::File {
+            return Ok(Found::File(entry, before.map(Box::new)));
         }
-        if let Some(link) = entry.metadata.hard_link
-            && let Some(known) = self.hard_links.get(&link)
-        {
-            let known = known.clone();
-            self.meter.add_bytes(known.size);
-            entry.metadata.xattrs = known.xattrs;
-            return Ok(Some((Entry { size: known.size, holes: known.holes, ..entry }, known.stored)));
-        }
-        self.file(entry, handle, before, writer, tree)
+        Ok(match handle.describe(&mut entry) {
+            Ok(()) => Found::Ready(entry, Stored::Content(Content::Empty), false),
+            Err(problem) => Found::Problem(problem),
+        })
+    }
+
+    /// The content of one more name of a file that was stored. The entry gets what the names have in common.
+    fn linked(&self, entry: &mut Entry) -> Option<Stored> {
+        let known = self.hard_links.get(&entry.metadata.hard_link?)?.clone();
+        self.meter.add_bytes(known.size);
+        entry.metadata.xattrs = known.xattrs;
+        (entry.size, entry.holes) = (known.size, known.holes);
+        Some(known.stored)
     }
 
     /// The entry of the previous snapshot, with what the listing is fresher in.
@@ -299,10 +337,23 @@ impl Backup<'_> {
                 return Ok(None);
             }
         };
+        self.read_on(entry, handle, (so_far, &[]), writer, tree)
+    }
+
+    /// Stores an open file of which something is stored or read already.
+    fn read_on(
+        &mut self,
+        mut entry: Entry,
+        handle: &mut dyn EntryHandle,
+        (so_far, begun): (SoFar, &[u8]),
+        writer: &mut BlobWriter,
+        tree: Option<&mut PendingTree>,
+    ) -> Result<Option<(Entry, Stored)>> {
         // What cannot be stepped over would have to be read again all the same.
         let mut tree = tree.filter(|_| entry.metadata.changed.is_some() && handle.skip(0).unwrap_or(false));
         let continues = tree.is_some();
         let (before, mut counted) = (writer.new_bytes(), so_far.bytes);
+        self.meter.add_bytes(begun.len() as u64);
         let (directories, unchanged, problems) = (self.directories, self.unchanged, self.problems.count());
         let checkpoints = &mut self.checkpoints;
         let mut meanwhile = |so_far: &SoFar, writer: &mut BlobWriter| {
@@ -317,7 +368,8 @@ impl Backup<'_> {
             }
             Ok(())
         };
-        let result = self.content.store(handle, &entry, so_far, writer, (self.meter, self.ctx), &mut meanwhile);
+        let result =
+            self.content.store(handle, &entry, (so_far, begun), writer, (self.meter, self.ctx), &mut meanwhile);
         self.meter.add_new_bytes(writer.new_bytes() - before);
         let (stored, length) = match result {
             Ok(stored) => stored,
@@ -338,14 +390,19 @@ impl Backup<'_> {
         if let Some(problem) = handle.close(&mut entry) {
             self.problem(problem);
         }
-        self.fit(&mut entry, length);
+        self.end_file(&mut entry, &stored, length);
+        Ok(Some((entry, stored)))
+    }
+
+    /// Brings a file's entry in line with the `length` bytes of data that were stored of it.
+    fn end_file(&mut self, entry: &mut Entry, stored: &Stored, length: u64) {
+        self.fit(entry, length);
         self.meter.add_bytes(entry.size.saturating_sub(length));
         if let Some(link) = entry.metadata.hard_link {
             let Entry { size, holes, metadata, .. } = entry.clone();
             let known = LinkedContent { stored: stored.clone(), size, holes, xattrs: metadata.xattrs };
             self.hard_links.insert(link, known);
         }
-        Ok(Some((entry, stored)))
     }
 
     /// What an interrupted backup stored of the beginning of a file that was just opened, if that can be stepped over.
@@ -411,6 +468,11 @@ impl Backup<'_> {
         self.meter.add_problems(1);
         self.problems.add(problem);
     }
+}
+
+fn misplaced_link(entry: &Entry) -> crate::Error {
+    let detail = "only a source that is not sorted can say that a path is one more name of another";
+    invalid("back up", detail).object(&entry.path)
 }
 
 /// The entry of a file of which only the first `bytes` bytes of data count. `None` when that is nothing, or all.

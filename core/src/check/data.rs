@@ -278,10 +278,10 @@ impl Work<'_> {
             return Ok(false);
         }
         let end = segment.offset.saturating_add(u64::from(segment.header.stored_length));
-        let mut sealed = self.fetch(name, segment.offset, end)?;
+        let sealed = self.fetch(name, segment.offset, end)?;
         all.update(&sealed);
         let place = SegmentPlace { header: segment.header.clone(), pack: *id, offset: segment.offset };
-        match self.check.store.open_sealed(&place, &mut sealed) {
+        match self.check.store.open_sealed(&place, sealed) {
             Ok(_) => {
                 self.counts.segments.fetch_add(1, Ordering::Relaxed);
             }

@@ -135,7 +135,7 @@ impl Lane<'_> {
         let uncounted = Context::new().meter();
         let nothing = SoFar::default();
         let aware = (&uncounted, &self.ctx);
-        let stored = content.store(&mut incoming, &entry, nothing, &mut self.writer, aware, &mut |_, _| Ok(()));
+        let stored = content.store(&mut incoming, &entry, (nothing, &[]), &mut self.writer, aware, &mut |_, _| Ok(()));
         let problem = match (stored, incoming.ended) {
             (Err(Failure::Backup(error)), _) => return Err(error),
             (Err(Failure::Suspended(_)), _) | (_, Ended::Early) => return Ok(false),

@@ -45,10 +45,10 @@ fn read_pack(store: &Store, pack: &PackId, name: &ObjectName, ctx: &Context) -> 
     for segment in contents.segments {
         gap(&mut hasher, at, segment.offset)?;
         at = segment.offset.saturating_add(u64::from(segment.header.stored_length));
-        let mut sealed = read(segment.offset, at)?;
+        let sealed = read(segment.offset, at)?;
         hasher.update(&sealed);
         let place = SegmentPlace { pack: *pack, offset: segment.offset, header: segment.header };
-        store.open_sealed(&place, &mut sealed)?;
+        store.open_sealed(&place, sealed)?;
     }
     gap(&mut hasher, at, length)?;
     if hasher.finalize().as_bytes() != pack.as_bytes() {

@@ -66,15 +66,23 @@ impl Default for Cost {
     }
 }
 
-/// A key from a passphrase. Takes the time and memory `cost` says.
+/// A key from a passphrase. Takes the time and memory `cost` says, and a thread for each lane where there are
+/// processors for them.
 pub(crate) fn stretch(passphrase: &[u8], salt: &[u8; 16], cost: Cost) -> Result<SecretKey> {
     cost.check()?;
     let failed = |error: argon2::Error| internal("stretch a passphrase", "Argon2id failed").because(error.to_string());
     let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32)).map_err(failed)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut key = SecretKey([0; 32]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(passphrase, salt, &mut key.0)
-        .map_err(failed)?;
+    // Lanes are computed on the pool at hand, and there must be one: else a pool of the whole process would begin.
+    let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
+    let threads = processors.min(usize::try_from(cost.lanes).unwrap_or(1)).max(1);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|number| format!("strongroom-{number}"))
+        .build()
+        .map_err(|error| internal("stretch a passphrase", "the threads could not be started").because(error))?;
+    pool.install(|| argon2.hash_password_into(passphrase, salt, &mut key.0)).map_err(failed)?;
     Ok(key)
 }
 

@@ -166,13 +166,17 @@ pub(crate) fn reseal(
     place: SegmentPlace<'_>,
     new_key: &SecretKey,
 ) -> Result<(SegmentHeader, Vec<BlobId>, Vec<u8>)> {
-    let (_, blobs) = Segment::unseal(header, place.repository, key, hasher, &mut sealed)?;
+    let packed = Segment::decrypt(header, place.repository, key, &mut sealed)?;
+    let raw = decompress(header.compression, packed, usize::try_from(header.raw_length).unwrap_or(usize::MAX))?;
+    let (_, blobs) = Segment::verify(raw, header, hasher)?;
     sealed.truncate(sealed.len().saturating_sub(aead::TAG));
     let aad = associated_data(place, header.compression, header.raw_length);
     aead::encrypt(new_key, nonce(place.counter), &aad, &mut sealed, 0)?;
     let header = SegmentHeader { session: *place.session, counter: place.counter, kind: place.kind, ..header.clone() };
     Ok((header, blobs, sealed))
 }
+
+const OPEN: &str = "open a segment";
 
 /// An opened segment.
 #[derive(Debug)]
@@ -189,42 +193,50 @@ impl Segment {
         repository: &RepositoryId,
         key: &SecretKey,
         hasher: &IdHasher,
-        sealed: &mut [u8],
+        mut sealed: Vec<u8>,
     ) -> Result<Segment> {
-        Segment::unseal(header, repository, key, hasher, sealed).map(|(segment, _)| segment)
+        let packed = Segment::decrypt(header, repository, key, &mut sealed)?.len();
+        let length = usize::try_from(header.raw_length).unwrap_or(usize::MAX);
+        let raw = if header.compression == Compression::Stored && packed == length {
+            // It stays where it is: copying what does not compress costs as much as hashing it.
+            sealed.truncate(packed);
+            sealed
+        } else {
+            decompress(header.compression, sealed.get(..packed).unwrap_or_default(), length)?
+        };
+        Segment::verify(raw, header, hasher).map(|(segment, _)| segment)
     }
 
-    /// Decrypts and decompresses, and checks that the blobs are those the segment's id names. Returns them with their
-    /// ids; `sealed` then holds what was compressed.
-    fn unseal(
+    /// Decrypts in place; what is left is what was compressed.
+    fn decrypt<'a>(
         header: &SegmentHeader,
         repository: &RepositoryId,
         key: &SecretKey,
-        hasher: &IdHasher,
-        sealed: &mut [u8],
-    ) -> Result<(Segment, Vec<BlobId>)> {
-        let operation = "open a segment";
+        sealed: &'a mut [u8],
+    ) -> Result<&'a [u8]> {
+        if header.raw_length > MAX_RAW {
+            return Err(corrupt(OPEN, "it claims to be longer than any segment"));
+        }
         let place = SegmentPlace { repository, session: &header.session, counter: header.counter, kind: header.kind };
         let aad = associated_data(place, header.compression, header.raw_length);
-        if header.raw_length > MAX_RAW {
-            return Err(corrupt(operation, "it claims to be longer than any segment"));
-        }
-        let packed = aead::decrypt(key, nonce(header.counter), &aad, sealed, operation)?;
-        let raw_length = usize::try_from(header.raw_length).unwrap_or(usize::MAX);
-        let raw = decompress(header.compression, packed, raw_length)?;
+        aead::decrypt(key, nonce(header.counter), &aad, sealed, OPEN).map(|packed| &*packed)
+    }
+
+    /// Checks that the blobs are those the segment's id names. Returns them with their ids.
+    fn verify(raw: Vec<u8>, header: &SegmentHeader, hasher: &IdHasher) -> Result<(Segment, Vec<BlobId>)> {
         let segment = Segment::parse(raw, header.blob_count)?;
         let mut ids = Vec::with_capacity(segment.ends.len());
         for blob in segment.blobs() {
             ids.push(hasher.blob(blob));
         }
         if hasher.segment(&ids) != header.id {
-            return Err(corrupt(operation, "its content is not what its id names").object(header.id));
+            return Err(corrupt(OPEN, "its content is not what its id names").object(header.id));
         }
         Ok((segment, ids))
     }
 
     pub(crate) fn parse(mut raw: Vec<u8>, blob_count: u32) -> Result<Segment> {
-        let wrong = || corrupt("open a segment", "its table of lengths does not fit its content");
+        let wrong = || corrupt(OPEN, "its table of lengths does not fit its content");
         let table = usize::try_from(blob_count).ok().and_then(|count| count.checked_mul(4)).ok_or_else(wrong)?;
         let split = raw.len().checked_sub(table).ok_or_else(wrong)?;
         let lengths = raw.get(split..).ok_or_else(wrong)?;
@@ -319,8 +331,7 @@ mod tests {
     }
 
     fn open(header: &SegmentHeader, sealed: &[u8]) -> Result<Segment> {
-        let mut sealed = sealed.to_vec();
-        Segment::open(header, &REPOSITORY, &SecretKey::from_bytes([4; 32]), &hasher(), &mut sealed)
+        Segment::open(header, &REPOSITORY, &SecretKey::from_bytes([4; 32]), &hasher(), sealed.to_vec())
     }
 
     proptest! {

@@ -2,9 +2,10 @@
 
 use crate::chunker::{ChunkSizes, Chunker};
 use crate::context::Context;
-use crate::error::Result;
+use crate::crypto::hash::IdHasher;
+use crate::error::{Result, internal};
 use crate::format::entry::{Content, Entry, Run};
-use crate::id::SegmentId;
+use crate::id::{BlobId, SegmentId};
 use crate::problem::Problem;
 use crate::progress::Meter;
 use crate::source::EntryHandle;
@@ -12,6 +13,7 @@ use crate::store::Store;
 use crate::store::write::{BlobWriter, Place};
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Content of an entry that is on its way into the repository.
 #[derive(Debug, Clone)]
@@ -70,11 +72,51 @@ fn push(runs: &mut Vec<PendingRun>, place: Place, bytes: u64, writer: &BlobWrite
     runs.push(PendingRun { segment, first: position, count: 1, bytes });
 }
 
+/// Cuts content that is there as a whole. Shared between threads.
+#[derive(Clone)]
+pub(crate) struct Cutter {
+    chunker: Arc<Chunker>,
+    hasher: IdHasher,
+    inline_limit: usize,
+}
+
+impl Cutter {
+    /// The blobs of content, in their order, with their lengths. None for what stands in the entry itself.
+    pub(crate) fn cut(&self, mut content: &[u8]) -> Vec<(BlobId, usize)> {
+        let mut blobs = Vec::new();
+        if content.len() <= self.inline_limit {
+            return blobs;
+        }
+        while !content.is_empty() {
+            let (chunk, rest) = content.split_at(self.chunker.cut(content).clamp(1, content.len()));
+            blobs.push((self.hasher.blob(chunk), chunk.len()));
+            content = rest;
+        }
+        blobs
+    }
+}
+
+/// Stores content that a [`Cutter`] has cut into `blobs`.
+pub(crate) fn store_cut(mut content: &[u8], blobs: &[(BlobId, usize)], writer: &mut BlobWriter) -> Result<Stored> {
+    if blobs.is_empty() {
+        let inline = if content.is_empty() { Content::Empty } else { Content::Inline(content.to_vec()) };
+        return Ok(Stored::Content(inline));
+    }
+    let mut runs = Vec::new();
+    for (id, length) in blobs {
+        let wrong = || internal("store a file", "its blobs are longer than it is");
+        let (chunk, rest) = content.split_at_checked(*length).ok_or_else(wrong)?;
+        let place = writer.add_hashed(*id, chunk)?;
+        push(&mut runs, place, chunk.len() as u64, writer);
+        content = rest;
+    }
+    Ok(Stored::Runs(runs))
+}
+
 /// Reads files through one buffer, cuts them into chunks, and hands the chunks to the writer.
 pub(crate) struct ContentReader {
     buffer: Vec<u8>,
-    chunker: Chunker,
-    inline_limit: usize,
+    cutter: Cutter,
 }
 
 /// Where the reading of a file stands: the runs of what is stored, and its bytes.
@@ -128,29 +170,39 @@ impl ContentReader {
     pub(crate) fn of(store: &Store) -> Result<Self> {
         let sizes = &store.config().sizes;
         let bounds = ChunkSizes::new(sizes.chunk_min, sizes.chunk_avg, sizes.chunk_max);
-        let chunker = Chunker::new(store.keys().chunker_key()?.expose(), bounds);
-        Ok(ContentReader::new(chunker, sizes.inline))
-    }
-
-    fn new(chunker: Chunker, inline_limit: u32) -> Self {
+        let chunker = Arc::new(Chunker::new(store.keys().chunker_key()?.expose(), bounds));
         // Room for several chunks, so that what is left after the last cut is moved rarely.
         let length = (chunker.max() * 4).max(1 << 20);
-        let inline_limit = usize::try_from(inline_limit).unwrap_or(usize::MAX);
-        ContentReader { buffer: vec![0; length], chunker, inline_limit }
+        let inline_limit = usize::try_from(sizes.inline).unwrap_or(usize::MAX);
+        let cutter = Cutter { chunker, hasher: store.hasher()?.clone(), inline_limit };
+        Ok(ContentReader { buffer: vec![0; length], cutter })
     }
 
-    /// Stores what `handle` yields, which comes after what is stored of the file so far. Returns the content and its
-    /// length.
+    /// What cuts content that others read.
+    pub(crate) fn cutter(&self) -> &Cutter {
+        &self.cutter
+    }
+
+    /// Puts what was already read of a file at the beginning of the buffer.
+    fn begin_with(&mut self, begun: &[u8]) -> Result<usize> {
+        let room = self.buffer.get_mut(..begun.len());
+        room.ok_or_else(|| internal("store a file", "more was read of it than there is room for"))?
+            .copy_from_slice(begun);
+        Ok(begun.len())
+    }
+
+    /// Stores `begun`, what was read already, and then what `handle` yields; both come after what is stored of the file
+    /// so far. Returns the content and its length.
     pub(crate) fn store(
         &mut self,
         handle: &mut dyn EntryHandle,
         entry: &Entry,
-        mut so_far: SoFar,
+        (mut so_far, begun): (SoFar, &[u8]),
         writer: &mut BlobWriter,
         (meter, ctx): (&Meter, &Context),
         meanwhile: &mut Meanwhile<'_>,
     ) -> Result<(Stored, u64), Failure> {
-        let (mut start, mut end, mut at_end) = (0, 0, false);
+        let (mut start, mut end, mut at_end) = (0, self.begin_with(begun)?, false);
         loop {
             while !at_end && end < self.buffer.len() {
                 let Some(room) = self.buffer.get_mut(end..) else { break };
@@ -175,14 +227,14 @@ impl ContentReader {
                     return Err(self.suspend(start..end, so_far, writer));
                 }
             }
-            if at_end && so_far.bytes == 0 && start == 0 && end <= self.inline_limit {
+            if at_end && so_far.bytes == 0 && start == 0 && end <= self.cutter.inline_limit {
                 let bytes = self.buffer.get(..end).unwrap_or_default();
                 let content = if bytes.is_empty() { Content::Empty } else { Content::Inline(bytes.to_vec()) };
                 return Ok((Stored::Content(content), end as u64));
             }
-            while end - start >= self.chunker.max() || (at_end && end > start) {
+            while end - start >= self.cutter.chunker.max() || (at_end && end > start) {
                 let rest = self.buffer.get(start..end).unwrap_or_default();
-                let length = self.chunker.cut(rest);
+                let length = self.cutter.chunker.cut(rest);
                 so_far.add(rest.get(..length).unwrap_or_default(), writer)?;
                 start += length;
             }
@@ -203,8 +255,8 @@ impl ContentReader {
     /// Stores what was read so far, but for what the next bytes could still be part of.
     fn suspend(&self, unread: Range<usize>, mut so_far: SoFar, writer: &mut BlobWriter) -> Failure {
         let mut rest = self.buffer.get(unread).unwrap_or_default();
-        while rest.len() >= self.chunker.max() {
-            let (chunk, behind) = rest.split_at(self.chunker.cut(rest).min(rest.len()));
+        while rest.len() >= self.cutter.chunker.max() {
+            let (chunk, behind) = rest.split_at(self.cutter.chunker.cut(rest).min(rest.len()));
             if let Err(error) = so_far.add(chunk, writer) {
                 return error.into();
             }

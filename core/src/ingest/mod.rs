@@ -5,6 +5,6 @@ mod content;
 mod pending;
 mod presence;
 
-pub(crate) use content::{ContentReader, Failure, PendingRun, SoFar, Stored};
+pub(crate) use content::{ContentReader, Cutter, Failure, PendingRun, SoFar, Stored, store_cut};
 pub(crate) use pending::{PendingTree, resolve};
 pub(crate) use presence::Presence;

@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Files with more content than this are split.
 pub(super) const LARGE: u64 = 8 * 1024 * 1024;
-/// About how much content one task writes.
-const SHARE: u64 = 4 * 1024 * 1024;
+/// About how much content one task writes: so much that tasks at work mostly write to different files, since the system
+/// lets only one thread at a time write to one.
+const SHARE: u64 = 32 * 1024 * 1024;
 /// Most runs one task is given, however short they are.
 const MOST_RUNS: usize = 4096;
 

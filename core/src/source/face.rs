@@ -87,6 +87,10 @@ impl EntrySource for Source {
     fn handles_keep(&self) -> bool {
         self.entries.handles_keep()
     }
+
+    fn is_concurrent(&self) -> bool {
+        self.entries.is_concurrent()
+    }
 }
 
 impl From<FileSource> for Source {

@@ -47,6 +47,14 @@ pub trait EntrySource: Send {
     fn handles_keep(&self) -> bool {
         false
     }
+
+    /// Whether the handles of several entries may be in use at the same time, on several threads, while the source is
+    /// asked for the next entries. Handles then have to [keep](EntrySource::handles_keep) as well.
+    ///
+    /// Small files of a sorted source that says so are read in parallel, some of them ahead of need.
+    fn is_concurrent(&self) -> bool {
+        false
+    }
 }
 
 /// What a source yields.
@@ -67,8 +75,8 @@ pub enum SourceItem {
 /// Access to what a listing leaves out. Used for entries that cannot be taken over from the previous snapshot.
 ///
 /// For a regular file the calls come in the order `open`, `read` until 0, `close`; for anything else only
-/// `describe` is called. After them comes `take_problem`. All on one thread, which need not be the one that
-/// listed the entry.
+/// `describe` is called. After them comes `take_problem`. One after the other, but not always on the same thread: on
+/// that which listed the entry, or, where the source [is concurrent](EntrySource::is_concurrent), on others.
 pub trait EntryHandle: Send {
     /// Fills in what the listing left out for entries other than regular files: extended attributes, link target.
     ///

@@ -155,9 +155,9 @@ impl StoreReader {
             }
         };
         drop(last);
-        let opened = pack.sealed(place).and_then(|(mut sealed, session)| {
+        let opened = pack.sealed(place).and_then(|(sealed, session)| {
             self.store.learn_session_key(&session)?;
-            self.store.open_sealed(place, &mut sealed)
+            self.store.open_sealed(place, sealed)
         });
         Ok(opened.ok())
     }
@@ -290,7 +290,7 @@ impl StoreReader {
 impl Store {
     /// Reads and opens the copy of a segment that lies here.
     pub(crate) fn open_segment(&self, place: &SegmentPlace) -> Result<Segment> {
-        self.open_sealed(place, &mut self.read_sealed(place)?)
+        self.open_sealed(place, self.read_sealed(place)?)
     }
 
     /// Reads the bytes of the copy of a segment that lies here.
@@ -307,7 +307,7 @@ impl Store {
     }
 
     /// Opens the bytes of a segment that were read from here.
-    pub(crate) fn open_sealed(&self, place: &SegmentPlace, sealed: &mut [u8]) -> Result<Segment> {
+    pub(crate) fn open_sealed(&self, place: &SegmentPlace, sealed: Vec<u8>) -> Result<Segment> {
         let key = self.session_key(place)?;
         Segment::open(&place.header, &self.keys().repository, &key, self.hasher()?, sealed).map_err(|error| {
             error.object(format!("{}, segment {}", ObjectName::of(Folder::Packs, place.pack), place.header.id.short()))

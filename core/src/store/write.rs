@@ -195,7 +195,11 @@ impl BlobWriter {
 
     /// Stores a blob of file content unless the repository has it.
     pub(crate) fn add_data(&mut self, bytes: &[u8]) -> Result<Place> {
-        let id = self.shared.hasher.blob(bytes);
+        self.add_hashed(self.shared.hasher.blob(bytes), bytes)
+    }
+
+    /// The same where the blob's id is known.
+    pub(crate) fn add_hashed(&mut self, id: BlobId, bytes: &[u8]) -> Result<Place> {
         if let Some(place) = self.find(&id)? {
             return Ok(place);
         }

@@ -254,7 +254,7 @@ fn segment(world: &World, bytes: &[u8], input: &Value) -> Result<Value> {
         blob_count: narrow("blob_count"),
     };
     let key = SecretKey::from_bytes(array(&input["key"]));
-    let segment = Segment::open(&header, &world.repository, &key, &world.hasher(), &mut bytes.to_vec())?;
+    let segment = Segment::open(&header, &world.repository, &key, &world.hasher(), bytes.to_vec())?;
     Ok(json!({"blobs": segment.blobs().map(hex).collect::<Vec<_>>()}))
 }
 

@@ -83,6 +83,10 @@ impl<S: EntrySource> EntrySource for Watched<S> {
     fn handles_keep(&self) -> bool {
         self.inner.handles_keep()
     }
+
+    fn is_concurrent(&self) -> bool {
+        self.inner.is_concurrent()
+    }
 }
 
 impl EntryHandle for WatchedHandle {

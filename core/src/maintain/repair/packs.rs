@@ -354,7 +354,7 @@ impl Repair<'_> {
             let PackedSegment { header, offset, blobs } = segment;
             let place = SegmentPlace { header, pack: *pack, offset };
             let found = self.store.read_sealed(&place).and_then(|sealed| {
-                let opened = self.store.open_sealed(&place, &mut sealed.clone())?;
+                let opened = self.store.open_sealed(&place, sealed.clone())?;
                 Ok((sealed, opened))
             });
             let (sealed, opened) = match found {

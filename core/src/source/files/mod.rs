@@ -167,6 +167,10 @@ impl EntrySource for FileSource {
     fn handles_keep(&self) -> bool {
         true
     }
+
+    fn is_concurrent(&self) -> bool {
+        true
+    }
 }
 
 impl std::fmt::Debug for FileSource {
