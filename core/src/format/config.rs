@@ -49,7 +49,7 @@ impl Default for Sizes {
             chunk_min: 16 * KIB,
             chunk_avg: 64 * KIB,
             chunk_max: 256 * KIB,
-            segment: MIB,
+            segment: 1536 * KIB,
             pack: 16 * MIB,
             node: 32 * KIB,
             inline: 512,

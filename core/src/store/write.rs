@@ -167,6 +167,8 @@ impl BlobWriter {
             ctx: ctx.clone(),
         };
         let threads = pool.current_num_threads() as u64;
+        // Each is held raw, compressed, and by who compresses it; packs have the greater part of the budget.
+        let fitting = ctx.limits().memory_bytes() / 16 / u64::from(store.config().sizes.segment).max(1);
         Ok(BlobWriter {
             shared: Arc::new(shared),
             pool,
@@ -176,7 +178,7 @@ impl BlobWriter {
             segments: Vec::new(),
             next_sequence: 0,
             awaited: 0,
-            max_outstanding: threads + 2,
+            max_outstanding: fitting.clamp(2, threads + 2),
             segment_size: usize::try_from(store.config().sizes.segment).unwrap_or(1 << 20),
             new_data: 0,
             new_blobs: 0,
