@@ -12,7 +12,7 @@ use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 use strongroom::{
-    Backend, BackupOptions, CheckOptions, Context, Cost, DeviceKey, DeviceRequest, EntryPath, Error, ErrorKind, Folder,
+    BackupOptions, CheckOptions, Context, Cost, DeviceKey, DeviceRequest, EntryPath, Error, ErrorKind, Folder,
     ForgetOptions, LocalBackend, NewKey, OpenOptions, Pattern, PruneOptions, Repository, RestoreOptions, Result,
     RetentionPolicy, RevokeOptions, Role, Secret, SlotMethod, SnapshotFilter, SnapshotId, Source, Timestamp,
 };

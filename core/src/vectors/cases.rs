@@ -1128,7 +1128,7 @@ fn snapshot(world: &World) -> Vec<Case> {
     let bare = with_body(id_of(WRITER), &SnapshotBody::default());
     cases.sound("without anything that may be missing", &made.signed(|| bare.put(start()), &signing(WRITER)));
     // One envelope a device, because the body is bound to it and sealing is random.
-    let bodies: Vec<SnapshotEnvelope> = [WRITER, REVOKED, MAINTAINER, STRANGER]
+    let bodies: Vec<SnapshotEnvelope> = [WRITER, REVOKED, JUST_REVOKED, MAINTAINER, STRANGER]
         .map(id_of)
         .into_iter()
         .chain([device_id(&owner_signing(&ROOT).verifying_key(), None)])
@@ -1210,9 +1210,10 @@ fn mark(world: &World) -> Vec<Case> {
     let bare = with_body(id_of(WRITER), None, &MarkBody::default());
     cases.sound("a mark that clears everything", &made.signed(|| bare.put(start()), &signing(WRITER)));
     let owner = device_id(&owner_signing(&ROOT).verifying_key(), None);
-    let marks: Vec<Mark> = [id_of(WRITER), id_of(REVOKED), id_of(MAINTAINER), id_of(STRANGER), owner]
-        .map(|device| with_body(device, None, &body))
-        .into();
+    let marks: Vec<Mark> =
+        [id_of(WRITER), id_of(REVOKED), id_of(JUST_REVOKED), id_of(MAINTAINER), id_of(STRANGER), owner]
+            .map(|device| with_body(device, None, &body))
+            .into();
     envelope_faults(&mut cases, &made, &sound, &|map, device| {
         marks.iter().find(|mark| mark.device == device).unwrap().put(map)
     });

@@ -3,7 +3,7 @@
 use super::common::{back_up, cases};
 use super::town::{Holder, METHODS, Town, ctx, listed, open, settle_holder, shut_out};
 use proptest::prelude::*;
-use strongroom::{Backend, Cost, DeviceId, Repository, Role, Secret, SlotId, SlotMethod, Source, Timestamp};
+use strongroom::{Cost, DeviceId, Repository, Role, Secret, SlotId, SlotMethod, Source};
 
 #[derive(Debug, Clone)]
 enum Step {
