@@ -73,7 +73,7 @@ impl Condemned {
             };
             // Twice, because who takes sound bytes for rubbish would rely on what is about to go.
             let checked = match read() {
-                Err(error) if error.kind() == ErrorKind::Corrupt => read(),
+                Err(error) if is_of_one_object(&error) => read(),
                 checked => checked,
             };
             match checked {

@@ -134,7 +134,7 @@ impl Victim {
     pub(crate) fn assert_pruning_keeps(&self, vault: &Vault, survey: &Survey, what: &str) {
         let Ok(repo) = Repository::open(vault.clone(), &secret()) else { return };
         let pruned = repo.prune(&PruneOptions::new().min_live_share(1.0), &Context::new());
-        let mut after = Survey { what: what.to_owned(), ..Survey::default() };
+        let after = Survey { what: what.to_owned(), ..Survey::default() };
         if let Err(error) = &pruned {
             after.note(error);
         }
