@@ -123,7 +123,7 @@ fn keys_are_added_changed_and_removed() {
     setup.run(["key", "remove", &added[..6]]).expect(0);
     writer(&["snapshots"]).expect(11);
     // What it made a moment before counts.
-    assert_eq!(setup.run(["snapshots", "--json"]).expect(0).json().len(), 2);
+    assert_eq!(setup.run(["snapshots", "--json"]).expect(0).json().len(), 1);
 
     fs::write(setup.path("new"), "changed").unwrap();
     setup.run(["key", "passphrase", "--new-passphrase-file", "new", "--passphrase-memory", "19M"]).expect(0);
