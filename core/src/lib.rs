@@ -64,8 +64,8 @@ pub use maintain::{
     RepairOptions, RepairReport, RepositoryStats, SalvagedSnapshot, SnapshotStats, UnreadablePack,
 };
 pub use maintain::{
-    ForgetOptions, ForgetReport, GroupBy, KeepReason, Period, PeriodKind, RemoveReason, RetentionDecision,
-    RetentionGroup, RetentionPolicy,
+    DamagedSnapshot, ForgetOptions, ForgetReport, GroupBy, KeepReason, Period, PeriodKind, RemoveReason,
+    RetentionDecision, RetentionGroup, RetentionPolicy,
 };
 pub use path::EntryPath;
 pub use problem::{Problem, ProblemReason};

@@ -6,6 +6,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod condemnation;
 pub(crate) mod config;
 pub(crate) mod device;
+pub(crate) mod device_list;
 pub(crate) mod entry;
 pub(crate) mod index;
 pub(crate) mod label;

@@ -40,6 +40,7 @@ pub struct ForgetOptions {
 enum Choice {
     Policy(RetentionPolicy),
     Named(Vec<SnapshotId>),
+    Damaged(Vec<ObjectName>),
 }
 
 impl ForgetOptions {
@@ -53,12 +54,21 @@ impl ForgetOptions {
         Self::new(Choice::Named(ids.into_iter().collect()))
     }
 
+    /// Removes these objects of the folder of snapshots, which have to be damaged, untrusted or no snapshots at all. What
+    /// only they lead to is freed by the next [`prune`](crate::Repository::prune), which removes nothing as long as
+    /// there is a snapshot that it cannot read. A sound snapshot is refused, and so is one that another version or
+    /// another key can read; one that is held stays until
+    /// its hold is [ended](crate::Repository::release).
+    pub fn damaged(objects: impl IntoIterator<Item = ObjectName>) -> Self {
+        Self::new(Choice::Damaged(objects.into_iter().collect()))
+    }
+
     fn new(choice: Choice) -> Self {
         ForgetOptions { choice, filter: SnapshotFilter::all(), dry_run: false, despite_unreadable_marks: false }
     }
 
     /// Leaves snapshots alone that the filter does not accept; to a policy they do not exist. Of no effect on
-    /// snapshots that are named.
+    /// snapshots that are named, nor on damaged ones.
     pub fn filter(mut self, filter: SnapshotFilter) -> Self {
         self.filter = filter;
         self
@@ -95,8 +105,22 @@ pub struct ForgetReport {
     pub removed: u64,
     /// Marks that were left of snapshots that are gone, and were removed too, or would be.
     pub leftover_marks: u64,
-    /// Snapshots and marks that cannot be read or trusted, and why. None of these was touched.
+    /// Snapshots that are damaged and were named: what became of each.
+    pub damaged: Vec<DamagedSnapshot>,
+    /// Other snapshots and marks that cannot be read or trusted, and why. None of these was touched.
     pub rejected: Vec<(ObjectName, Error)>,
+}
+
+/// A snapshot that cannot be read or trusted, and that was to be removed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct DamagedSnapshot {
+    /// Its object.
+    pub name: ObjectName,
+    /// What is wrong with it.
+    pub error: Error,
+    /// Until when it is held, if it is: then it stays.
+    pub held_until: Option<Timestamp>,
 }
 
 impl ForgetReport {
@@ -134,15 +158,25 @@ pub(crate) fn forget(
         kept: 0,
         removed: 0,
         leftover_marks: 0,
+        damaged: Vec::new(),
         rejected: snapshots.take_rejected_marks(),
     };
     let leftover = leftover_marks(&snapshots, ctx)?;
-    report.groups = decide(&snapshots, options, &mut report.rejected, now, ctx)?;
+    report.groups = match &options.choice {
+        Choice::Damaged(names) => {
+            report.damaged = damaged(&snapshots, names, now, ctx)?;
+            Vec::new()
+        }
+        _ => decide(&snapshots, options, &mut report.rejected, now, ctx)?,
+    };
     if !options.despite_unreadable_marks {
         refuse_unreadable_marks(&report.rejected)?;
     }
     let Run { removed, kept } = Run::new(&report.groups);
-    (report.kept, report.removed) = (kept, removed.len() as u64);
+    let going: Vec<&ObjectName> =
+        report.damaged.iter().filter(|one| one.held_until.is_none()).map(|one| &one.name).collect();
+    report.kept = kept + (report.damaged.len() - going.len()) as u64;
+    report.removed = (removed.len() + going.len()) as u64;
     report.leftover_marks = leftover.iter().map(|id| snapshots.marks().names_of(id).len() as u64).sum();
     if !options.dry_run {
         // First what nothing refers to any more, then each snapshot before its marks: wherever this breaks off, what
@@ -153,6 +187,12 @@ pub(crate) fn forget(
         };
         for id in &leftover {
             snapshots.marks().names_of(id).iter().try_for_each(delete)?;
+        }
+        for name in going {
+            delete(name)?;
+            if let Ok(id) = name.id() {
+                snapshots.marks().names_of(&id).iter().try_for_each(delete)?;
+            }
         }
         for id in removed {
             delete(&ObjectName::of(Folder::Snapshots, id))?;
@@ -225,7 +265,49 @@ fn decide(
             }
             Ok(vec![RetentionGroup::of(decisions)])
         }
+        Choice::Damaged(_) => Ok(Vec::new()),
     }
+}
+
+/// What is wrong with each of these objects, and whether it is held.
+fn damaged(
+    snapshots: &Snapshots<'_>,
+    names: &[ObjectName],
+    now: Timestamp,
+    ctx: &Context,
+) -> Result<Vec<DamagedSnapshot>> {
+    if names.is_empty() {
+        return Err(invalid(FORGET, "none is named"));
+    }
+    let mut damaged: Vec<DamagedSnapshot> = Vec::new();
+    for name in names {
+        ctx.check(FORGET)?;
+        if name.folder() != Folder::Snapshots {
+            return Err(invalid(FORGET, "it is no object of the folder of snapshots").object(name));
+        }
+        if damaged.iter().any(|known| known.name == *name) {
+            continue;
+        }
+        let id = name.id::<SnapshotId>();
+        let read = || match &id {
+            Ok(id) => snapshots.load(id).map(drop),
+            Err(_) => snapshots.is_stored(name).and(Err(no_snapshot(name))),
+        };
+        let sound = || Err(invalid(FORGET, "it is sound: forget it like any other").object(name));
+        // Twice, because a failure in passing looks like damage.
+        let Err(_) = read() else { return sound() };
+        let Err(error) = read() else { return sound() };
+        if !matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Untrusted | ErrorKind::Io) {
+            return Err(error);
+        }
+        let held_until = id.ok().and_then(|id| snapshots.marks().hold_until(&id)).filter(|until| *until > now);
+        damaged.push(DamagedSnapshot { name: name.clone(), error, held_until });
+    }
+    Ok(damaged)
+}
+
+fn no_snapshot(name: &ObjectName) -> Error {
+    Error::new(ErrorKind::Corrupt, FORGET).object(name).detail("it is not named like a snapshot")
 }
 
 /// The snapshots that are gone and have marks.

@@ -11,7 +11,7 @@ mod retention;
 mod stats;
 
 pub(crate) use forget::forget;
-pub use forget::{ForgetOptions, ForgetReport};
+pub use forget::{DamagedSnapshot, ForgetOptions, ForgetReport};
 pub use parity::ParityReport;
 pub(crate) use parity::add_parity;
 pub(crate) use prune::prune;

@@ -59,13 +59,16 @@ impl Repository {
         let seconds = until.seconds.saturating_add(i64::from(until.nanos > 0));
         let until = Timestamp::new(seconds, 0);
         self.set_hold(snapshot, "hold a snapshot", |current, _| {
+            if let Some(error) = current.damage {
+                return Err(error);
+            }
             let longer = current.hold_until.is_none_or(|held| held < until);
             Ok(longer.then_some(Some(until)))
         })
         .map(|held| held.unwrap_or(until))
     }
 
-    /// Ends the hold of a snapshot.
+    /// Ends the hold of a snapshot, of a damaged one too.
     ///
     /// # Errors
     /// [`Forbidden`](ErrorKind::Forbidden) without a reader's or owner's key, and without an owner's for a hold that an
@@ -88,27 +91,53 @@ impl Repository {
         &self,
         snapshot: &SnapshotId,
         operation: &'static str,
-        change: impl FnOnce(&Snapshot, bool) -> Result<Option<Option<Timestamp>>>,
+        change: impl FnOnce(Held, bool) -> Result<Option<Option<Timestamp>>>,
     ) -> Result<Option<Timestamp>> {
         let devices = self.devices_list()?;
         let (backend, keys) = (self.store.backend(), self.store.keys());
         let snapshots = Snapshots::open(backend, keys, &devices)?;
-        let current = snapshots.load(snapshot)?;
-        if !current.body_readable {
-            let detail = "a hold is set and ended with a reader's or owner's key only";
-            return Err(Error::new(ErrorKind::Forbidden, operation).object(snapshot).detail(detail));
-        }
+        let (current, tags, description) = match snapshots.load(snapshot) {
+            Ok(Snapshot { hold_until, tags, description, body_readable: true, .. }) => {
+                (Held { hold_until, damage: None }, tags, description)
+            }
+            Err(error) if keys.can_read() && is_damage(&error) => {
+                let hold_until = snapshots.marks().hold_until(snapshot);
+                let mark = snapshots.marks().body(backend, keys, &devices, snapshot)?.unwrap_or_default();
+                (Held { hold_until, damage: Some(error) }, mark.tags, mark.description)
+            }
+            Err(error) => return Err(error),
+            Ok(_) => {
+                let detail = "a hold is set and ended with a reader's or owner's key only";
+                return Err(Error::new(ErrorKind::Forbidden, operation).object(snapshot).detail(detail));
+            }
+        };
+        let (before, is_damaged) = (current.hold_until, current.damage.is_some());
         let out_of_reach = snapshots.marks().owners_hold(snapshot).is_some() && !self.is_owner(&devices)?;
-        let Some(hold_until) = change(&current, out_of_reach)? else { return Ok(current.hold_until) };
+        let Some(hold_until) = change(current, out_of_reach)? else { return Ok(before) };
         let hold_until = hold_until.map(|time| time.seconds);
-        let new = NewMark { tags: current.tags, description: current.description, hold_until };
+        let new = NewMark { tags, description, hold_until };
         marks::write(backend, keys, &devices, snapshots.marks(), *snapshot, new, clock())?;
+        let snapshots = Snapshots::open(backend, keys, &devices)?;
+        if is_damaged {
+            return Ok(snapshots.marks().hold_until(snapshot));
+        }
         // It may have been removed meanwhile; whoever holds it must know.
-        Ok(Snapshots::open(backend, keys, &devices)?.load(snapshot)?.hold_until)
+        Ok(snapshots.load(snapshot)?.hold_until)
     }
 
     fn is_owner(&self, devices: &DeviceList) -> Result<bool> {
         let (device, _) = self.store.keys().signer()?;
         Ok(devices.role(&device) == Some(Role::Owner))
     }
+}
+
+/// What is known of a snapshot's hold.
+struct Held {
+    hold_until: Option<Timestamp>,
+    /// Why the snapshot itself cannot be read.
+    damage: Option<Error>,
+}
+
+fn is_damage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Untrusted | ErrorKind::Io)
 }

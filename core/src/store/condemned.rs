@@ -73,7 +73,7 @@ impl Condemned {
             };
             // Twice, because who takes sound bytes for rubbish would rely on what is about to go.
             let checked = match read() {
-                Err(error) if error.kind() == ErrorKind::Corrupt => read(),
+                Err(error) if is_of_one_object(&error) => read(),
                 checked => checked,
             };
             match checked {
@@ -102,7 +102,12 @@ impl Condemned {
         if let Some(serious) = serious {
             let error = self.damaged.swap_remove(serious).2;
             let detail = error.detail_text().unwrap_or_default().to_owned();
-            return Err(error.detail(format!("{detail}: pruning will set it right")));
+            let way_on = if error.kind() == ErrorKind::Io {
+                "pruning will set it right"
+            } else {
+                "it may list what is about to go"
+            };
+            return Err(error.detail(format!("{detail}: {way_on}")));
         }
         Ok(self.going())
     }

@@ -39,7 +39,7 @@ pub(super) struct SessionObject {
 /// Objects that cannot be read or trusted, and why. Their storage time tells how long each may matter.
 pub(crate) type RejectedObjects = Vec<(ObjectInfo, Error)>;
 
-fn object_name(role: Role, session: &SessionId, sequence: u32) -> ObjectName {
+pub(super) fn name(role: Role, session: &SessionId, sequence: u32) -> ObjectName {
     ObjectName::of(Folder::Sessions, format_args!("{session}{}{sequence:08x}", role.separator()))
 }
 
@@ -52,7 +52,7 @@ pub(super) fn put(
     bytes: &[u8],
     operation: &'static str,
 ) -> Result<ObjectName> {
-    let name = object_name(role, session, sequence);
+    let name = name(role, session, sequence);
     match sealed::put(backend, &name, bytes) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             Err(Error::new(ErrorKind::Conflict, operation).object(name).detail("somebody else is using this session"))

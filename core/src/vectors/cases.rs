@@ -2,7 +2,8 @@
 
 use super::decode::{COST, World};
 use super::objects::{
-    ACCOUNT_KEY, MAINTAINER, PASSPHRASE, REPOSITORY, REVOKED, ROOT, STRANGER, WRITER, device_key, device_list, signing,
+    ACCOUNT_KEY, JUST_REVOKED, MAINTAINER, PASSPHRASE, REPOSITORY, REVOKED, ROOT, STRANGER, WRITER, device_key,
+    device_list, signing,
 };
 use super::{TIME, noise};
 use crate::compress::{Compression, Compressor};
@@ -449,8 +450,8 @@ fn devices() -> Vec<Case> {
     let list = device_list();
     let sound = list.encode(&owner).unwrap();
     let mut cases = Cases::default();
-    cases.sound("four devices", &sound);
-    let empty = crate::format::device::List { generation: 1, devices: Vec::new(), ..list.clone() };
+    cases.sound("five devices", &sound);
+    let empty = crate::format::device_list::List { generation: 1, devices: Vec::new(), ..list.clone() };
     cases.sound("no devices", &empty.encode(&owner).unwrap());
     cases.headers(&sound);
     cases.bad("cut off", Corrupt, cut(&sound));
@@ -478,7 +479,13 @@ fn devices() -> Vec<Case> {
     cases.bad("the first epoch, written out", Corrupt, signed(map(vec![device()]).put(4, 1)));
     cases.bad("an epoch beyond 32 bits", Corrupt, signed(map(vec![device()]).put(4, 1u64 << 32)));
     cases.bad("an unknown field", Unsupported, signed(map(vec![device()]).put(5, 1)));
-    cases.bad("an unknown field of a device", Unsupported, signed(map(vec![device().put(8, 1)])));
+    let at = Timestamp::new(TIME, 999_999_999);
+    cases.sound("a device that was revoked", &signed(map(vec![device().time(6, at)])));
+    cases.sound("a device that this list revokes", &signed(map(vec![device().put(8, 1)])));
+    cases.bad("a device that was revoked and is revoked", Corrupt, signed(map(vec![device().time(6, at).put(8, 1)])));
+    cases.bad("a revocation of an unknown kind", Unsupported, signed(map(vec![device().put(8, 2)])));
+    cases.bad("a revocation without nanoseconds", Corrupt, signed(map(vec![device().put(6, TIME)])));
+    cases.bad("an unknown field of a device", Unsupported, signed(map(vec![device().put(9, 1)])));
     cases.bad("a device of an unknown kind", Unsupported, signed(map(vec![device().put(7, 2)])));
     cases.bad("an unknown role", Unsupported, signed(map(vec![device().put(2, 9)])));
     cases.bad("a device twice", Corrupt, signed(map(vec![device(), device()])));
@@ -1049,6 +1056,7 @@ fn envelope_faults(cases: &mut Cases, made: &Made<'_>, sound: &[u8], put: &dyn F
     cases.bad("signed by another device", Untrusted, by(STRANGER, id_of(WRITER)));
     cases.bad("by a device that is not listed", Untrusted, by(STRANGER, id_of(STRANGER)));
     cases.bad("by a device that was revoked", Untrusted, by(REVOKED, id_of(REVOKED)));
+    cases.sound("by a device that was revoked at that moment", &by(JUST_REVOKED, id_of(JUST_REVOKED)));
     cases.bad("by a maintainer", Untrusted, by(MAINTAINER, id_of(MAINTAINER)));
     let owner = owner_signing(&ROOT);
     cases.sound("by the owner", &made.signed(|| put(start(), device_id(&owner.verifying_key(), None)), &owner));
@@ -1120,7 +1128,7 @@ fn snapshot(world: &World) -> Vec<Case> {
     let bare = with_body(id_of(WRITER), &SnapshotBody::default());
     cases.sound("without anything that may be missing", &made.signed(|| bare.put(start()), &signing(WRITER)));
     // One envelope a device, because the body is bound to it and sealing is random.
-    let bodies: Vec<SnapshotEnvelope> = [WRITER, REVOKED, MAINTAINER, STRANGER]
+    let bodies: Vec<SnapshotEnvelope> = [WRITER, REVOKED, JUST_REVOKED, MAINTAINER, STRANGER]
         .map(id_of)
         .into_iter()
         .chain([device_id(&owner_signing(&ROOT).verifying_key(), None)])
@@ -1202,9 +1210,10 @@ fn mark(world: &World) -> Vec<Case> {
     let bare = with_body(id_of(WRITER), None, &MarkBody::default());
     cases.sound("a mark that clears everything", &made.signed(|| bare.put(start()), &signing(WRITER)));
     let owner = device_id(&owner_signing(&ROOT).verifying_key(), None);
-    let marks: Vec<Mark> = [id_of(WRITER), id_of(REVOKED), id_of(MAINTAINER), id_of(STRANGER), owner]
-        .map(|device| with_body(device, None, &body))
-        .into();
+    let marks: Vec<Mark> =
+        [id_of(WRITER), id_of(REVOKED), id_of(JUST_REVOKED), id_of(MAINTAINER), id_of(STRANGER), owner]
+            .map(|device| with_body(device, None, &body))
+            .into();
     envelope_faults(&mut cases, &made, &sound, &|map, device| {
         marks.iter().find(|mark| mark.device == device).unwrap().put(map)
     });

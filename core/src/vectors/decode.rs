@@ -12,7 +12,8 @@ use crate::format::bundle::{Bundle, Role, owner_signing};
 use crate::format::checkpoint::Checkpoint;
 use crate::format::condemnation::Condemnation;
 use crate::format::config::{Config, Sizes};
-use crate::format::device::{DeviceKey, DeviceRequest, List};
+use crate::format::device::{DeviceKey, DeviceRequest};
+use crate::format::device_list::{List, Revoked};
 use crate::format::entry::Timestamp;
 use crate::format::index::IndexObject;
 use crate::format::lease::{Lease, LeaseState};
@@ -59,7 +60,9 @@ impl World {
         let list = unhex(&told["device_list"]);
         backend.put(&ObjectName::new(Folder::Devices, List::file_name(3, &list)).unwrap(), &[&list]).unwrap();
         let devices = DeviceList::load(&backend, &keys).unwrap();
-        let received = Timestamp::new(told["received"].as_i64().unwrap(), 0);
+        let received = &told["received"];
+        let nanos = u32::try_from(received[1].as_u64().unwrap()).unwrap();
+        let received = Timestamp::new(received[0].as_i64().unwrap(), nanos);
         World { repository, root, keys, devices, received }
     }
 
@@ -190,13 +193,17 @@ fn device_list(world: &World, bytes: &[u8]) -> Result<Value> {
     let operation = "read the device list";
     let verified = List::verify(bytes, &owner_signing(&world.root).verifying_key(), operation)?;
     let list = List::decode(&verified, operation)?;
-    let device = |device: &crate::format::device::Device| {
+    let device = |device: &crate::format::device_list::Device| {
         json!({
             "id": device.id.to_string(),
             "name": device.name,
             "role": device.role.code(),
             "added": device.added,
-            "revoked": device.revoked,
+            "revoked": match device.revoked {
+                None => json!(null),
+                Some(Revoked::WithThisList) => json!("with this list"),
+                Some(Revoked::Since(since)) => json!([since.seconds, since.nanos]),
+            },
             "in_bundle": device.in_bundle,
         })
     };

@@ -9,7 +9,8 @@ use crate::crypto::sign::SigningKey;
 use crate::error::ErrorKind::{self, Corrupt, Forbidden, LimitExceeded, NotFound, Unsupported, Untrusted, WrongKey};
 use crate::format::cbor::MapWriter;
 use crate::format::config::Config;
-use crate::format::device::{Device, List, device_id};
+use crate::format::device::device_id;
+use crate::format::device_list::{Device, List, Revoked};
 use crate::format::entry::{Content, Entry, Run};
 use crate::format::lease::LeasePurpose;
 use crate::format::mark::{Mark, MarkBody};
@@ -248,7 +249,7 @@ fn listing(faults: &mut Faults, minimal: &Sample, incremental: &Sample, shared: 
         .devices()
         .map(|info| {
             let mut device = list.get(&info.id).unwrap().clone();
-            device.revoked = (info.id == writer).then_some(1_000_000_000);
+            device.revoked = (info.id == writer).then_some(Revoked::Since(Timestamp::new(1_000_000_000, 0)));
             device
         })
         .collect();

@@ -8,7 +8,9 @@ use crate::crypto::SecretKey;
 use crate::crypto::recovery::RecoveryCode;
 use crate::crypto::sign::SigningKey;
 use crate::format::bundle::{Bundle, Role, owner_signing};
-use crate::format::device::{Device, DeviceKey, List, device_id};
+use crate::format::device::{DeviceKey, device_id};
+use crate::format::device_list::{Device, List, Revoked};
+use crate::format::entry::Timestamp;
 use crate::format::pack::padme;
 use crate::id::{RepositoryId, hex};
 use crate::store::keys::Keys;
@@ -38,7 +40,7 @@ const KINDS: [&str; 17] = [
 ];
 
 /// When storage received the objects.
-const RECEIVED: i64 = super::TIME + 1000;
+const RECEIVED: Timestamp = Timestamp { seconds: super::TIME + 1000, nanos: 500_000_000 };
 
 pub(super) const ROOT: SecretKey = SecretKey::from_bytes([0x11; 32]);
 pub(super) const REPOSITORY: RepositoryId = RepositoryId::from_bytes([0x22; 16]);
@@ -52,6 +54,8 @@ pub(super) fn signing(number: u8) -> SigningKey {
 
 pub(super) const WRITER: u8 = 0x41;
 pub(super) const REVOKED: u8 = 0x42;
+/// Revoked when storage received the objects, to the nanosecond.
+pub(super) const JUST_REVOKED: u8 = 0x45;
 pub(super) const MAINTAINER: u8 = 0x43;
 pub(super) const STRANGER: u8 = 0x44;
 
@@ -74,7 +78,13 @@ pub(super) fn device_list() -> List {
     let mut devices = vec![
         own,
         device(WRITER, "writer", Role::Writer, None),
-        device(REVOKED, "revoked", Role::Reader, Some(RECEIVED)),
+        device(
+            REVOKED,
+            "revoked",
+            Role::Reader,
+            Some(Revoked::Since(Timestamp::new(RECEIVED.seconds, RECEIVED.nanos - 1))),
+        ),
+        device(JUST_REVOKED, "just revoked", Role::Reader, Some(Revoked::Since(RECEIVED))),
         device(MAINTAINER, "maintainer", Role::Maintainer, None),
     ];
     devices.sort_by_key(|device| device.id);
@@ -93,7 +103,7 @@ pub(super) fn make(folder: &Path) {
         "device_key": hex(&device_key().to_bytes()),
         "account_key": hex(&ACCOUNT_KEY),
         "device_list": hex(&list),
-        "received": RECEIVED,
+        "received": [RECEIVED.seconds, RECEIVED.nanos],
     });
     write(&folder.join("keys.json"), &told);
     let world = World::new(&told);

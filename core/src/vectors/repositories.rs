@@ -131,7 +131,7 @@ impl Sample {
                 "name": device.name,
                 "role": device.role.name(),
                 "added": device.added.seconds,
-                "revoked": device.revoked.map(|time| time.seconds),
+                "revoked": device.revoked.map(|time| json!([time.seconds, time.nanos])),
                 "has_key": device.has_key,
             })
         };

@@ -7,8 +7,8 @@ use super::{Noise, path};
 use std::fs;
 use std::io::Read;
 use strongroom::{
-    AppEntry, BackupOptions, Budget, CheckOptions, Context, CreateOptions, EntryPath, IterSource, LocalBackend,
-    Outcome, RestoreOptions, Source,
+    AppEntry, BackupOptions, Budget, CheckOptions, Context, CreateOptions, EntryPath, ForgetOptions, IterSource,
+    LocalBackend, Outcome, PruneOptions, RestoreOptions, RetentionPolicy, Source,
 };
 
 const MIB: u64 = 1 << 20;
@@ -123,6 +123,14 @@ fn many_small_entries_stay_within_a_small_budget() {
             println!("backup {time}: {} KiB", grown >> 10);
             assert!(grown <= 48 * MIB, "backup {time} took {} KiB more than before", grown >> 10);
         }
+        let policy = RetentionPolicy::new().keep_last(1);
+        repo.forget(&ForgetOptions::by_policy(policy), &small()).unwrap();
+        let grown = growth(base, || {
+            let report = repo.prune(&PruneOptions::new().min_live_share(1.0), &small()).unwrap();
+            assert!(report.packs > 100 && report.removed_packs > 10 && report.emptied_packs > 0, "{report:?}");
+        });
+        println!("prune: {} KiB", grown >> 10);
+        assert!(grown <= 48 * MIB, "pruning took {} KiB more than before", grown >> 10);
     });
 }
 

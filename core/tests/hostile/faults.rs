@@ -5,6 +5,7 @@ use super::common::forest::Sizes;
 use super::common::vault::Vault;
 use super::common::walk::{Tree, assert_same, walk};
 use super::common::{assert_sound, back_up, create_with, noise, reopen, restore, scratch, secret};
+use super::victim::condemn;
 use std::fs;
 use std::path::PathBuf;
 use strongroom::{
@@ -12,7 +13,7 @@ use strongroom::{
     Repository, RestoreOptions, Result, Retry, SnapshotFilter, SnapshotId, Source,
 };
 
-/// A repository with one backup, and a folder that has changed since.
+/// A repository with parity, one backup and pruning under way, and a folder that has changed since.
 struct Scene {
     scratch: tempfile::TempDir,
     vault: Vault,
@@ -29,9 +30,11 @@ impl Scene {
             fs::write(source.join(format!("{number}")), noise(number, 20_000)).unwrap();
         }
         let vault = Vault::new();
-        let first =
-            *back_up(&create_with(vault.clone(), &Sizes::TINY.options()), Source::paths([&source])).snapshot().unwrap();
+        let first = *back_up(&create_with(vault.clone(), &Sizes::TINY.options().parity(10)), Source::paths([&source]))
+            .snapshot()
+            .unwrap();
         let first_tree = walk(&source);
+        condemn(&vault, scratch.path());
         // Enough for several packs.
         fs::write(source.join("new"), noise(100, 2_500_000)).unwrap();
         fs::write(source.join("3"), "changed").unwrap();

@@ -45,6 +45,10 @@ fn every_object_grown_to_gigabytes_is_refused_without_being_read() {
                 Folder::Devices | Folder::Sessions => survey.assert_unharmed(&victim),
                 Folder::Keys => {}
                 Folder::Packs | Folder::Index => assert!(survey.check_names(&object), "{what}: {:?}", survey.check),
+                Folder::Parity | Folder::Condemned => {
+                    survey.assert_unharmed(&victim);
+                    assert!(survey.check_names(&object), "{what}: {:?}", survey.check);
+                }
                 Folder::Snapshots => assert!(survey.errors_name(&object) && survey.whole.len() == 1, "{what}"),
                 _ => assert!(survey.errors_name(&object) && survey.whole == victim.snapshots(), "{what}: {survey:?}"),
             }

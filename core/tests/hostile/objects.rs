@@ -51,6 +51,19 @@ fn judge(victim: &Victim, object: &ObjectName, survey: &Survey, what: &str) {
             let report = survey.check.as_ref().unwrap();
             assert!(!report.is_sound() || survey.whole == victim.snapshots(), "{what}: {report:?}");
         }
+        Folder::Parity => {
+            survey.assert_unharmed(victim);
+            assert!(survey.check_names(object), "{what}: {:?}", survey.check);
+        }
+        Folder::Condemned => {
+            assert!(survey.open.is_none() && survey.rejected.is_empty(), "{what}: {survey:?}");
+            assert_eq!((&survey.whole, survey.tags.len()), (&victim.snapshots(), 2), "{what}: {survey:?}");
+            assert!(survey.check_names(object), "{what}: {:?}", survey.check);
+            // Who cannot know what is about to go does not write.
+            let refused =
+                survey.failed.iter().all(|(kind, text)| *kind != ErrorKind::Corrupt && text.contains(object.file()));
+            assert!(survey.backed_up || (refused && survey.failed.len() == 1), "{what}: {survey:?}");
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -69,8 +82,9 @@ fn attack(ways: impl Fn(&[u8], &ObjectName) -> Vec<(String, Vec<u8>)>) {
             if object.folder() == Folder::Index {
                 rebuild(&victim, vault.fork(), &what);
             }
-            let survey = victim.survey(vault, &what);
+            let survey = victim.survey(vault.clone(), &what);
             judge(&victim, &object, &survey, &what);
+            victim.assert_pruning_keeps(&vault, &survey, &what);
             count += 1;
         }
     }
@@ -156,7 +170,8 @@ fn swapped_with_another_of_its_folder_or_of_any() {
             vault.replace(object, victim.vault.bytes(other));
             vault.replace(other, victim.vault.bytes(object));
             let what = format!("{object} swapped with {other}");
-            let survey = victim.survey(vault, &what);
+            let survey = victim.survey(vault.clone(), &what);
+            victim.assert_pruning_keeps(&vault, &survey, &what);
             let harmless = [Folder::Devices, Folder::Sessions];
             if object.folder() == other.folder() && !harmless.contains(&object.folder()) {
                 let noticed = survey.errors_name(object) || survey.check_names(object) || survey.open.is_some();
@@ -178,14 +193,15 @@ fn withheld() {
         let vault = victim.vault.fork();
         vault.remove(&object);
         let what = format!("{object} withheld");
-        let (to_rebuild, survey) = (vault.fork(), victim.survey(vault, &what));
+        let (to_rebuild, survey) = (vault.fork(), victim.survey(vault.clone(), &what));
+        victim.assert_pruning_keeps(&vault, &survey, &what);
         match object.folder() {
             Folder::Root => assert_eq!(survey.open.as_ref().unwrap().kind(), ErrorKind::NotFound),
             Folder::Keys => {
                 let kind = survey.open.as_ref().map(strongroom::Error::kind);
                 assert!(kind.is_none_or(|kind| kind == ErrorKind::WrongKey), "{what}: {survey:?}");
             }
-            Folder::Devices | Folder::Sessions => survey.assert_unharmed(&victim),
+            Folder::Devices | Folder::Sessions | Folder::Parity | Folder::Condemned => survey.assert_unharmed(&victim),
             Folder::Marks => assert!(survey.tags[&victim.first].is_empty() && survey.whole == victim.snapshots()),
             Folder::Snapshots => assert!(survey.whole.len() == 1 && survey.backed_up && survey.rejected.is_empty()),
             Folder::Index => rebuild(&victim, to_rebuild, &what),

@@ -132,7 +132,8 @@ fn a_file_in_place_of_a_folder() {
         let survey = victim.survey(backend.clone(), &format!("{} is a file", folder.name()));
         let opened = survey.open.is_none();
         assert_eq!(opened, folder != Folder::Keys, "{survey:?}");
-        fs::remove_file(backend.root().join(folder.name())).unwrap();
+        let backend = local(&victim, &format!("without {}", folder.name()));
+        fs::remove_dir_all(backend.root().join(folder.name())).unwrap();
         let survey = victim.survey(backend, &format!("there is no {}", folder.name()));
         assert_eq!(survey.open.is_none(), folder != Folder::Keys, "{survey:?}");
     }

@@ -2,7 +2,7 @@
 
 use super::common::vault::Vault;
 use super::victim::Victim;
-use strongroom::{CheckOptions, Context, ErrorKind, Folder, ObjectName, Repository, SnapshotFilter};
+use strongroom::{CheckOptions, Context, ErrorKind, Folder, ObjectName, PruneOptions, Repository, SnapshotFilter};
 
 /// The byte of every object that says its version.
 const VERSION: usize = 7;
@@ -105,8 +105,9 @@ fn packs_of_a_later_version() {
     let unreadable: Vec<_> = report.unreadable.iter().filter(|pack| pack.name == renamed).collect();
     assert_eq!(unreadable.len(), 1, "{report:?}");
     assert!(unreadable[0].detail.contains("version 2"), "{}", unreadable[0].detail);
-    // Under the name that is listed, it is the header that content is read by.
+    // Under the name that is listed, it is the header that content is read by, unless parity heals it.
     let vault = victim.vault.fork();
+    vault.names(Folder::Parity).iter().for_each(|name| vault.remove(name));
     for name in vault.names(Folder::Packs) {
         let mut bytes = vault.bytes(&name);
         bytes[VERSION] = 2;
@@ -131,4 +132,37 @@ fn device_lists_and_sessions_of_a_later_version() {
         of_version_2(&vault, &name);
     }
     victim.survey(vault, "sessions of another version").assert_unharmed(&victim);
+}
+
+#[test]
+fn condemnations_of_a_later_version() {
+    let victim = Victim::new();
+    for name in victim.vault.names(Folder::Condemned) {
+        let vault = victim.vault.fork();
+        of_version_2(&vault, &name);
+        let what = format!("{name} in another version");
+        let survey = victim.survey(vault.clone(), &what);
+        assert_eq!(survey.whole, victim.snapshots(), "{survey:?}");
+        // What it lists may be about to go: nobody builds on it, and nobody removes anything.
+        let lists = [".1", ".4"].iter().any(|stage| name.file().ends_with(stage));
+        assert_eq!(survey.backed_up, !lists, "{survey:?}");
+        let packs = vault.names(Folder::Packs);
+        let error = open(&vault).unwrap().prune(&PruneOptions::new(), &Context::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains(name.file()), "{error}");
+        assert_eq!(vault.names(Folder::Packs), packs);
+    }
+}
+
+#[test]
+fn parity_of_a_later_version() {
+    let victim = Victim::new();
+    let vault = victim.vault.fork();
+    let names = vault.names(Folder::Parity);
+    for name in &names {
+        of_version_2(&vault, name);
+    }
+    let survey = victim.survey(vault, "parity of another version");
+    survey.assert_unharmed(&victim);
+    assert!(names.iter().all(|name| survey.check_names(name)), "{:?}", survey.check);
 }

@@ -1,16 +1,17 @@
 //! A small repository with one of everything in it, and all that can be done with it after an attack.
 
+use super::common::fault::{Call, Fault, FaultBackend, Op};
 use super::common::forest::Sizes;
 use super::common::vault::Vault;
 use super::common::walk::{Kind, Tree, shown, walk};
-use super::common::{back_up, create_with, noise, scratch, secret};
+use super::common::{back_up, create_with, noise, reopen, scratch, secret};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use strongroom::{
     AppEntry, Backend, BackupOptions, CancelToken, CheckOptions, CheckReport, Context, Error, ErrorKind, Folder,
-    IterSource, NewKey, ObjectName, Outcome, Repository, RestoreOptions, Role, Secret, SnapshotFilter, SnapshotId,
-    Source,
+    IterSource, NewKey, ObjectName, Outcome, PruneOptions, Repository, RestoreOptions, Role, Secret, SnapshotFilter,
+    SnapshotId, Source, Timestamp,
 };
 
 pub(crate) struct Victim {
@@ -44,6 +45,8 @@ impl Victim {
         let second = *back_up(&repo, Source::paths([&source])).snapshot().unwrap();
         trees.insert(second, walk(&source));
         repo.tag(&first, &["kept"], &[]).unwrap();
+        condemn(&vault, scratch.path());
+        repo.add_parity(20, &Context::new()).unwrap();
         // A suspended backup leaves a checkpoint.
         let token = CancelToken::new();
         let suspend = token.clone();
@@ -57,11 +60,11 @@ impl Victim {
         let suspended = repo.backup(IterSource::new(rows), &BackupOptions::new(), &ctx).unwrap();
         assert_eq!(suspended.outcome, Outcome::Suspended);
         let victim = Victim { scratch, vault, earlier, first, second, trees };
-        assert_eq!(victim.folders().len(), Folder::ALL.len() - 2);
+        assert_eq!(victim.folders(), Folder::ALL);
         victim
     }
 
-    /// The folders with something in them: all but those of condemnations and parity.
+    /// The folders with something in them.
     pub(crate) fn folders(&self) -> Vec<Folder> {
         Folder::ALL.into_iter().filter(|folder| !self.vault.names(*folder).is_empty()).collect()
     }
@@ -127,6 +130,21 @@ impl Victim {
         survey
     }
 
+    /// Prunes what stands there now: whatever was damaged, nothing goes of what came back before.
+    pub(crate) fn assert_pruning_keeps(&self, vault: &Vault, survey: &Survey, what: &str) {
+        let Ok(repo) = Repository::open(vault.clone(), &secret()) else { return };
+        let pruned = repo.prune(&PruneOptions::new().min_live_share(1.0), &Context::new());
+        let after = Survey { what: what.to_owned(), ..Survey::default() };
+        if let Err(error) = &pruned {
+            after.note(error);
+        }
+        let repo = Repository::open(vault.clone(), &secret()).unwrap();
+        for snapshot in &survey.whole {
+            let restored = self.restored(&repo, snapshot, &self.trees[snapshot], what);
+            assert!(matches!(restored, Ok(true)), "{what}: {snapshot} was whole before {pruned:?}: {restored:?}");
+        }
+    }
+
     /// Whether a snapshot comes back whole. What comes back of it has to be right, and what does not, be named.
     fn restored(&self, repo: &Repository, id: &SnapshotId, tree: &Tree, what: &str) -> Result<bool, Error> {
         let target = tempfile::tempdir_in(self.scratch.path()).unwrap();
@@ -150,6 +168,44 @@ impl Victim {
         assert!(whole || report.outcome == Outcome::Partial, "{what}: {report:?}");
         Ok(whole)
     }
+}
+
+/// Lets pruning come to all of its stages: it has removed what waited for a session that died, and condemned what now
+/// waits for one at work. Nothing that stays is moved.
+pub(crate) fn condemn(vault: &Vault, scratch: &Path) {
+    let prune = || reopen(vault.clone()).prune(&PruneOptions::new().min_live_share(0.0), &Context::new()).unwrap();
+    for round in 0..2 {
+        let gone = scratch.join(format!("gone {round}"));
+        fs::create_dir(&gone).unwrap();
+        fs::write(gone.join("a"), noise(700 + round, 20_000)).unwrap();
+        let report = back_up(&reopen(vault.clone()), Source::paths([&gone]));
+        die(vault.clone(), &gone);
+        vault.remove(&ObjectName::new(Folder::Snapshots, report.snapshot().unwrap().to_string()).unwrap());
+        let report = prune();
+        assert!(report.condemned_packs > 0 && report.removed_packs == 0 && report.emptied_packs == 0, "{report:?}");
+        let [session] = report.waiting_for[..] else { panic!("{report:?}") };
+        if round == 0 {
+            let session = session.to_string();
+            for name in vault.names(Folder::Sessions).iter().filter(|name| name.file().starts_with(&session)) {
+                let received = vault.stat(name).unwrap().modified;
+                vault.set_time(name, Timestamp::new(received.seconds - 2 * 60 * 60, 0));
+            }
+            assert!(prune().removed_packs > 0);
+        }
+    }
+    let stages: BTreeSet<char> =
+        vault.names(Folder::Condemned).iter().filter_map(|name| name.file().chars().last()).collect();
+    assert_eq!(stages, BTreeSet::from(['1', '2', '3', '4']));
+}
+
+/// A backup that breaks off and never says that it ended.
+fn die(vault: Vault, source: &Path) {
+    let rule = |call: &Call| {
+        let renews = call.name.as_ref().is_some_and(|name| !name.file().ends_with("-00000000"));
+        (call.op == Op::Put && call.folder == Folder::Sessions && renews).then_some(Fault::Fail(ErrorKind::Unavailable))
+    };
+    let repo = reopen(FaultBackend::new(vault, rule));
+    repo.backup(Source::paths([source]), &BackupOptions::new(), &Context::new()).unwrap_err();
 }
 
 trait TryIntoPath {

@@ -3,7 +3,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod bounded;
+mod broken_off;
 mod history;
+mod time;
+mod way_on;
 
 use common::{assert_sound, back_up, noise, reopen, restore, scratch};
 use history::{History, forget, prune};

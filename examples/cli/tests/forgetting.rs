@@ -135,6 +135,39 @@ fn what_is_held_is_not_forgotten() {
 }
 
 #[test]
+fn a_damaged_snapshot_is_in_the_way_until_it_is_given_up() {
+    let (setup, ids) = days(3);
+    let place = object(&setup, &ids[0]);
+    let mut bytes = fs::read(&place).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::remove_file(&place).unwrap();
+    fs::write(&place, bytes).unwrap();
+    for arguments in [&["prune"][..], &["prune", "--dry-run"]] {
+        let run = setup.run(arguments).expect(12);
+        assert!(run.err.contains(&format!("snapshots/{}", ids[0])), "{}", run.err);
+        assert!(run.err.contains(&format!("`strongroom forget --damaged {}`", ids[0])), "{}", run.err);
+    }
+    // Rules leave it alone, and it goes under no name that a sound one may have.
+    let run = setup.run(["forget", "--keep-last", "2"]).expect(3);
+    assert!(run.err.contains(&ids[0]) && place.exists(), "{}", run.err);
+    let refused = setup.run(["forget", "--damaged", &ids[1]]).expect(1);
+    assert!(refused.err.contains("sound"), "{}", refused.err);
+    setup.run(["forget", "--damaged", &ids[0][..8]]).expect(1);
+    setup.run(["forget", "--damaged", &ids[0], "--keep-last", "1"]).expect(2);
+    let run = setup.run(["forget", "--dry-run", "--damaged", &ids[0]]).expect(0);
+    assert!(run.out.contains(&format!("goes  snapshots/{}", ids[0])) && place.exists(), "{}", run.out);
+    let run = setup.run(["--json", "forget", "--damaged", &format!("snapshots/{}", ids[0])]).expect(0);
+    let objects = run.json();
+    let said = objects.iter().find(|one| one["type"] == "damaged").unwrap();
+    assert_eq!((&said["stays"], &said["error"]), (&false.into(), &"corrupt".into()));
+    assert_eq!(run.object("summary")["removed"], 1);
+    setup.run(["prune"]).expect(0);
+    assert_eq!(left(&setup), ids[1..]);
+    setup.run(["check", "--read-data"]).expect(0);
+}
+
+#[test]
 fn nothing_is_removed_without_a_rule_or_a_name() {
     let (setup, ids) = days(2);
     for wrong in [

@@ -342,9 +342,15 @@ class Device:
             raise corrupt("a device's Ed25519 key is not valid")
         self.kem = fields.optional(fields.bytes, 4, 1216)
         self.added = fields.int(5)
-        self.revoked = fields.optional(fields.int, 6)
+        self.revoked = fields.optional(fields.time, 6)
         kind = fields.optional(fields.u32, 7)
+        with_this_list = fields.optional(fields.u32, 8)
         fields.end()
+        if with_this_list not in (None, 1):
+            raise unsupported(f"a revocation is of a kind {with_this_list}")
+        self.with_this_list = with_this_list == 1
+        if self.with_this_list and self.revoked is not None:
+            raise corrupt("a device is revoked in two ways")
         if kind not in (None, 1):
             raise unsupported(f"a device is of a kind {kind}")
         self.in_bundle = kind == 1
@@ -395,10 +401,13 @@ class Devices:
         self.epoch = 1
         self.devices = {}
 
-    def merge(self, found):
+    def merge(self, found, received):
+        """`received` is when storage received the list."""
         self.generation = max(self.generation, found.generation)
         self.epoch = max(self.epoch, found.epoch)
         for device in found.devices:
+            if device.with_this_list:
+                device.revoked = received
             known = self.devices.setdefault(device.id, device)
             known.added = min(known.added, device.added)
             known.revoked = min((time for time in (known.revoked, device.revoked) if time is not None), default=None)
@@ -412,7 +421,7 @@ class Devices:
         return self.devices[device].role if device in self.devices else None
 
     def verify(self, device, context, message, signature, received):
-        """`received` is when storage received the object, in Unix seconds."""
+        """`received` is when storage received the object: Unix seconds, and nanoseconds after them."""
         if device == self.owner_id:
             verifying = self.owner
         else:
@@ -421,7 +430,7 @@ class Devices:
                 raise untrusted(f"device {device.hex()} is not on the owner's list")
             if listed.role == MAINTAINER:
                 raise untrusted(f"device {device.hex()} is listed with a role that does not write")
-            if listed.revoked is not None and received >= listed.revoked:
+            if listed.revoked is not None and received > listed.revoked:
                 raise untrusted(f"device {device.hex()} was revoked before storage received this")
             verifying = listed.verifying
         crypto.verify(verifying, context, message, signature)

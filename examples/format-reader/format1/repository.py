@@ -54,7 +54,7 @@ class Storage:
         for entry in files:
             if FILE_NAME.fullmatch(entry.name):
                 status = entry.stat()
-                found.append(Listed(f"{folder}/{entry.name}", entry.name, status.st_size, int(status.st_mtime)))
+                found.append(Listed(f"{folder}/{entry.name}", entry.name, status.st_size, divmod(status.st_mtime_ns, 10**9)))
         return sorted(found)
 
     def length(self, name):
@@ -124,7 +124,7 @@ class Repository:
             except FormatError as error:
                 skipped = skipped or error.named(listed.name)
         slots = [pair for pair in slots if pair[1].repository == self.config.repository and secret.fits(pair[1])]
-        slots.sort(key=lambda pair: (-pair[0].received, -pair[1].epoch, pair[0].file))
+        slots.sort(key=lambda pair: ([-part for part in pair[0].received], -pair[1].epoch, pair[0].file))
         for listed, slot in slots[:MAX_TRIES] + slots[MAX_TRIES:][-MAX_TRIES:]:
             try:
                 slot.verify(self.config.owner)
@@ -195,7 +195,7 @@ class Repository:
             except FormatError as error:
                 raise error.named(listed.name)
             if found_list.repository == self.id and listed.file == list_name(found_list.generation, data):
-                devices.merge(found_list)
+                devices.merge(found_list, listed.received)
             else:
                 self.problems.append(corrupt("it is a list of another place", listed.name))
                 skipped += 1

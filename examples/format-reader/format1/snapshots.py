@@ -23,7 +23,8 @@ KIB, MIB = 1024, 1024 * 1024
 
 
 class Envelope:
-    """What all kinds have in common. `received` is when storage received the object, in Unix seconds."""
+    """What all kinds have in common. `received` is when storage received the object: Unix
+    seconds, and nanoseconds after them."""
 
     def __init__(self, data, repository, epochs, devices, received):
         after = strip(data, self.KIND)

@@ -66,9 +66,9 @@ class World:
         self.owner = public_key_of(crypto.derive("owner signing key", self.root))
         self.epochs = {number: derived_epoch(self.root, number) for number in told["epochs"]}
         self.ids = pack.Ids(crypto.derive("id key", self.root))
-        self.received = told["received"]
+        self.received = tuple(told["received"])
         self.devices = Devices(self)
-        self.devices.merge(DeviceList(bytes.fromhex(told["device_list"]), self.owner).decode())
+        self.devices.merge(DeviceList(bytes.fromhex(told["device_list"]), self.owner).decode(), self.received)
 
     def epoch(self, number, content=True):
         if number not in self.epochs:
@@ -139,8 +139,14 @@ def bundle_fields(bundle):
 
 def show_device_list(world, data, _):
     found = DeviceList(data, world.owner).decode()
-    names = "id name role added revoked in_bundle".split()
-    devices = [{name: getattr(device, name) for name in names} for device in found.devices]
+    names = "id name role added in_bundle".split()
+    devices = [
+        {
+            **{name: getattr(device, name) for name in names},
+            "revoked": "with this list" if device.with_this_list else device.revoked and list(device.revoked),
+        }
+        for device in found.devices
+    ]
     return {
         "repository": found.repository.hex(),
         "generation": found.generation,
@@ -502,7 +508,7 @@ def devices(repository):
             "name": device.name,
             "role": ROLES[device.role],
             "added": device.added,
-            "revoked": device.revoked,
+            "revoked": device.revoked and list(device.revoked),
             "has_key": device.kem is not None and not device.in_bundle,
         }
         for device in sorted(repository.devices.devices.values(), key=lambda device: device.id)

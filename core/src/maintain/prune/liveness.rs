@@ -114,7 +114,7 @@ impl Liveness {
         let mut counted: HashMap<PackId, usize> = HashMap::new();
         let mut sums: HashMap<PackId, (u64, u64)> = HashMap::new();
         store.index().for_each_segment(&mut |table, place| {
-            ctx.check("find out what is needed")?;
+            ctx.check_or_suspended("find out what is needed")?;
             if *counted.entry(place.pack).or_insert(table) != table {
                 return Ok(());
             }

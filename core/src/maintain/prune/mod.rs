@@ -107,7 +107,8 @@ impl Prune<'_> {
         self.clean(&world)?;
         self.meter.phase(Phase::Finishing);
         self.remove(&world, &live)?;
-        if !self.condemn(&world, &live)? || self.options.dry_run {
+        self.suspend_if_due()?;
+        if !self.condemn(&world, &live)? || self.options.dry_run || self.report.outcome == Outcome::Suspended {
             return Ok(());
         }
         // Where nobody is at work, nobody has to be waited for. But what is needed is to be found out again: a
@@ -156,15 +157,16 @@ impl Prune<'_> {
     /// comes after the snapshots, and the packs after the index, so that all they refer to is there.
     fn look(&mut self) -> Result<World> {
         let (backend, keys) = (self.store.backend(), self.store.keys());
-        let now = match &self.session {
+        let begun = match &self.session {
             Some(session) => {
                 session.renew()?;
                 session.hold(OPERATION)?;
-                session.received()?
+                Some(session.received()?)
             }
-            None => crate::store::clock(),
+            None => None,
         };
         let leases = leases::list(backend, keys, self.devices)?;
+        let now = begun.map_or_else(|| self.time_in_passing(&leases), Ok)?;
         let mut condemned = Condemned::load(self.store, self.devices)?;
         if self.session.is_some() {
             condemned = self.settle(condemned, &leases, now)?;
@@ -183,6 +185,32 @@ impl Prune<'_> {
         Ok(World { condemned, leases, snapshots, leftovers, packs, now })
     }
 
+    /// What time it is at least by the storage's clock, without a session of one's own: it has received everything that
+    /// is there. Where something may be at work that is as much as can be known from looking, and not enough to tell
+    /// whether it still is; then the storage is asked.
+    fn time_in_passing(&self, leases: &LeaseListing) -> Result<Timestamp> {
+        let (backend, keys) = (self.store.backend(), self.store.keys());
+        let unended = leases.sessions.iter().any(|lease| lease.lease.state != LeaseState::Ended);
+        if unended || !leases.rejected.is_empty() || !backend.settling().is_zero() {
+            let session = crate::store::write::new_session()?;
+            if let Some(now) = leases::look_at_clock(backend, keys, self.devices, session, crate::store::clock())? {
+                return Ok(now);
+            }
+        }
+        let mut newest = Timestamp::default();
+        for folder in Folder::ALL {
+            backend.list(folder, &mut |info| {
+                newest = newest.max(info.modified);
+                Ok(())
+            })?;
+        }
+        // What was received at that tick is not received at a later one.
+        Ok(match newest.nanos.checked_add(1).filter(|nanos| *nanos < 1_000_000_000) {
+            Some(nanos) => Timestamp::new(newest.seconds, nanos),
+            None => Timestamp::new(newest.seconds.saturating_add(1), 0),
+        })
+    }
+
     fn liveness(&mut self, world: &World) -> Result<Liveness> {
         let (going, doomed) = (world.condemned.going(), world.condemned.doomed());
         let mut packs = world.packs.clone();
@@ -199,6 +227,11 @@ impl Prune<'_> {
         let void = live.void.iter().filter_map(|position| late.get(*position));
         self.report.void_snapshots = void.map(|snapshot| snapshot.id).collect();
         Ok(live)
+    }
+
+    /// Ends the work where it can be taken up again.
+    fn suspend_if_due(&self) -> Result<()> {
+        self.ctx.check_or_suspended(OPERATION)
     }
 
     fn hold(&self) -> Result<()> {
@@ -222,6 +255,7 @@ impl Prune<'_> {
             return Ok(());
         }
         for name in &world.leftovers.removable {
+            self.suspend_if_due()?;
             self.hold()?;
             self.store.backend().delete(name)?;
         }
@@ -235,8 +269,14 @@ fn may_hold(received: Timestamp, now: Timestamp) -> bool {
     now.seconds.saturating_sub(received.seconds) <= i64::from(MAX_DURATION)
 }
 
+/// What cannot be read may lead to anything, or list it.
 fn unreadable(error: Error, name: ObjectName) -> Error {
     let detail = error.detail_text().unwrap_or_default();
-    let detail = format!("{detail}; nothing is removed while it cannot be read: see what `check` says of it");
+    let way_on = match name.folder() {
+        Folder::Snapshots => "put a sound copy in its place, or forget it as damaged",
+        Folder::Index => "`repair` lists anew what it listed",
+        _ => "see what `check` says of it",
+    };
+    let detail = format!("{detail}; nothing is removed while it cannot be read: {way_on}");
     Error::new(error.kind(), OPERATION).object(name).detail(detail)
 }

@@ -46,14 +46,15 @@ impl PruneOptions {
     }
 
     /// Moves so many bytes at most, or what is needed of one pack, from the packs of which the least is needed. The
-    /// next call goes on.
+    /// next call goes on. How long a call takes is bounded by the deadline of its context.
     #[must_use]
     pub fn max_moved_bytes(mut self, bytes: u64) -> Self {
         self.max_moved_bytes = Some(bytes);
         self
     }
 
-    /// Only says what would be done. Writes nothing.
+    /// Only says what would be done, and leaves nothing behind. Where sessions may be at work, storage is asked what time
+    /// it is by an object that is removed at once; where it takes none, such sessions count as being at work.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
@@ -65,7 +66,8 @@ impl PruneOptions {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct PruneReport {
-    /// Complete; partial when packs were left alone because they are damaged; or suspended: calling again goes on.
+    /// Complete; partial when packs were left alone because they are damaged; or suspended on a deadline: calling again
+    /// goes on. What is needed is found out anew by every call, before anything is removed or moved.
     pub outcome: Outcome,
     /// Packs there were.
     pub packs: u64,

@@ -8,7 +8,7 @@ use crate::format::index::IndexObject;
 use crate::format::pack::IndexedPack;
 use crate::id::{IndexId, PackId};
 use crate::store::Store;
-use crate::store::index::{self, Listed};
+use crate::store::index;
 use crate::store::repack;
 use crate::store::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,32 +25,45 @@ const MANY: usize = 32;
 
 /// Makes the index list none of these packs, and removes the objects that are no longer in force. Returns how many
 /// those were. At no time is anything else not listed.
+///
+/// Which object lists what is known from the index at hand: only those are read that list some of these packs, or
+/// that are put together because there are many small ones.
 pub(super) fn without(store: &Arc<Store>, gone: &BTreeSet<PackId>, session: &Session, ctx: &Context) -> Result<u64> {
     let operation = "take packs out of the index";
-    let (listed, _) = index::list(store.backend())?;
-    let mut objects: BTreeMap<IndexId, Summary> = BTreeMap::new();
-    for Listed { id, length, .. } in listed {
-        ctx.check(operation)?;
-        match load(store, &id, length) {
-            Ok(object) => drop(objects.insert(id, Summary::of(&object, length, gone))),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
+    // Somebody who was away may have listed something since.
+    let rejected = store.index().refresh(store.backend(), store.keys(), ctx)?;
+    if let Some((name, error)) = rejected.into_iter().next() {
+        return Err(super::unreadable(error, name));
     }
-    let superseded: BTreeSet<IndexId> = objects.values().flat_map(|object| &object.supersedes).copied().collect();
-    let in_force = || objects.iter().filter(|(id, _)| !superseded.contains(id));
-    let small = in_force().filter(|(_, object)| object.packs < SMALL).count();
-    let replaced: BTreeSet<IndexId> = in_force()
+    let (listed, _) = index::list(store.backend())?;
+    let present: BTreeMap<IndexId, u64> = listed.into_iter().map(|object| (object.id, object.length)).collect();
+    let (in_force, superseded) = store.index().objects()?;
+    let there = |id: &IndexId| present.contains_key(id);
+    let superseded: BTreeSet<IndexId> = superseded.into_iter().filter(there).collect();
+    let mut objects: BTreeMap<IndexId, Summary> =
+        in_force.into_iter().filter(there).map(|id| (id, Summary::default())).collect();
+    store.index().for_each_listing(&mut |pack, object| {
+        if let Some(summary) = objects.get_mut(&object) {
+            summary.packs += 1;
+            summary.lists_gone |= gone.contains(&pack);
+        }
+        Ok(())
+    })?;
+    let small = objects.values().filter(|object| object.packs < SMALL).count();
+    let replaced: BTreeSet<IndexId> = objects
+        .iter()
         .filter(|(_, object)| object.lists_gone || (small >= MANY && object.packs < SMALL))
         .map(|(id, _)| *id)
         .collect();
     let mut chunk: Vec<IndexedPack> = Vec::new();
     let mut blobs = 0;
     let mut relisted = BTreeSet::new();
+    let mut supersedes = replaced.clone();
     for id in &replaced {
-        let Some(summary) = objects.get(id) else { continue };
-        ctx.check(operation)?;
-        for pack in load_again(store, id, summary.length)?.packs {
+        ctx.check_or_suspended(operation)?;
+        let object = load(store, id, present.get(id).copied().unwrap_or_default())?;
+        supersedes.extend(object.supersedes.into_iter().filter(there));
+        for pack in object.packs {
             if gone.contains(&pack.id) || !relisted.insert(pack.id) {
                 continue;
             }
@@ -64,26 +77,18 @@ pub(super) fn without(store: &Arc<Store>, gone: &BTreeSet<PackId>, session: &Ses
             chunk.push(pack);
         }
     }
-    if !replaced.is_empty() {
-        let before = replaced.iter().filter_map(|id| objects.get(id)).flat_map(|object| &object.supersedes);
-        let supersedes = replaced.iter().chain(before).copied().filter(|id| objects.contains_key(id));
-        let supersedes: BTreeSet<IndexId> = supersedes.collect();
+    if !relisted.is_empty() {
         // Last, so that what the others list is never listed nowhere.
         session.hold(operation)?;
-        if !chunk.is_empty() || !relisted.is_empty() {
-            repack::list(store, chunk, supersedes.into_iter().collect())?;
-        }
+        repack::list(store, chunk, supersedes.into_iter().collect())?;
     }
     let mut removed = 0;
     // What is in force goes last: as long as it is there, what it superseded does not count.
     for id in superseded.iter().chain(replaced.difference(&superseded)) {
         session.hold(operation)?;
-        ctx.check(operation)?;
-        // Objects that others superseded may be gone for long.
-        if objects.contains_key(id) {
-            store.backend().delete(&ObjectName::of(Folder::Index, id))?;
-            removed += 1;
-        }
+        ctx.check_or_suspended(operation)?;
+        store.backend().delete(&ObjectName::of(Folder::Index, id))?;
+        removed += 1;
     }
     if removed > 0 {
         store.index().refresh(store.backend(), store.keys(), ctx)?;
@@ -91,32 +96,17 @@ pub(super) fn without(store: &Arc<Store>, gone: &BTreeSet<PackId>, session: &Ses
     Ok(removed)
 }
 
-/// What is kept of an index object.
+/// What is known of an index object.
+#[derive(Default)]
 struct Summary {
-    length: u64,
-    supersedes: Vec<IndexId>,
     packs: usize,
     lists_gone: bool,
 }
 
-impl Summary {
-    fn of(object: &IndexObject, length: u64, gone: &BTreeSet<PackId>) -> Self {
-        Summary {
-            length,
-            supersedes: object.supersedes.clone(),
-            packs: object.packs.len(),
-            lists_gone: object.packs.iter().any(|pack| gone.contains(&pack.id)),
-        }
-    }
-}
-
+/// Reads an object that was there a moment ago.
 fn load(store: &Store, id: &IndexId, length: u64) -> Result<IndexObject> {
-    index::load(store.backend(), store.keys(), &ObjectName::of(Folder::Index, id), length)
-}
-
-/// The same, of an object that was there a moment ago.
-fn load_again(store: &Store, id: &IndexId, length: u64) -> Result<IndexObject> {
-    load(store, id, length).map_err(|error| match error.kind() {
+    let name = ObjectName::of(Folder::Index, id);
+    index::load(store.backend(), store.keys(), &name, length).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
             let detail = "somebody else is pruning and has replaced it: start again";
             Error::new(ErrorKind::Conflict, "take packs out of the index").object(id).detail(detail)

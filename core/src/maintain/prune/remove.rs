@@ -22,6 +22,12 @@ enum Ripeness {
     Ripe(BTreeSet<SessionId>),
 }
 
+/// Whether the fence of a condemnation names all these.
+fn tells(stages: &BTreeMap<Stage, StoredStage>, dead: &BTreeSet<SessionId>) -> bool {
+    let told = stages.get(&Stage::Fenced).map(|fence| &fence.condemnation.sessions);
+    dead.iter().all(|session| told.is_some_and(|told| told.binary_search(session).is_ok()))
+}
+
 impl Prune<'_> {
     /// Brings condemnations as far as they can be before it is known what is needed: those whose author died are
     /// armed, and sessions that are taken for dead are told. What is damaged is made harmless.
@@ -43,12 +49,16 @@ impl Prune<'_> {
                 changed = true;
                 self.arm(id)?;
             } else if let Ripeness::Ripe(dead) = self.ripeness(stages, leases, now)
-                && !dead.is_empty()
-                && !stages.contains_key(&Stage::Fenced)
+                && !tells(stages, &dead)
             {
                 changed = true;
                 self.hold()?;
-                condemned::write(self.store, id, Stage::Fenced, BTreeSet::new(), dead)?;
+                match stages.get(&Stage::Fenced) {
+                    None => condemned::write(self.store, id, Stage::Fenced, BTreeSet::new(), dead)?,
+                    // Of somebody who ended after that, and was cleaned up after, nobody knows any more that they did.
+                    // What it names is given up, and can be condemned anew.
+                    Some(_) => condemned::write(self.store, id, Stage::Doomed, BTreeSet::new(), BTreeSet::new())?,
+                };
             }
         }
         if changed { Condemned::load(self.store, self.devices) } else { Ok(found) }
@@ -119,10 +129,8 @@ impl Prune<'_> {
             let open = stages.contains_key(&Stage::Listed) && !stages.contains_key(&Stage::Doomed);
             open && match self.ripeness(stages, &world.leases, world.now) {
                 Ripeness::Waits(_) => false,
-                Ripeness::Ripe(dead) => {
-                    let told = stages.get(&Stage::Fenced).map(|fence| &fence.condemnation.sessions);
-                    dead.iter().all(|session| told.is_some_and(|told| told.binary_search(session).is_ok()))
-                }
+                // Who only looks tells nobody; who prunes then will.
+                Ripeness::Ripe(dead) => self.session.is_none() || tells(stages, &dead),
             }
         })
     }
@@ -167,17 +175,22 @@ impl Prune<'_> {
         }
         self.report.reprieved_packs += reprieved as u64;
         let present: BTreeSet<PackId> = doomed.iter().copied().filter(|id| world.packs.contains_key(id)).collect();
-        for pack in present.iter().filter_map(|id| world.packs.get(id)) {
-            self.report.removed_packs += 1;
-            self.report.removed_bytes += pack.length;
-        }
-        let Some(session) = self.session.as_ref().filter(|_| !self.options.dry_run) else { return Ok(()) };
+        let length = |id: &PackId| world.packs.get(id).map_or(0, |pack| pack.length);
+        let Some(session) = self.session.as_ref().filter(|_| !self.options.dry_run) else {
+            self.report.removed_packs += present.len() as u64;
+            self.report.removed_bytes += present.iter().map(length).sum::<u64>();
+            return Ok(());
+        };
         // All that ever went, also what is gone from storage: somebody who was away may have listed it since.
         self.report.removed_index_objects += relist::without(self.store, &doomed, session, self.ctx)?;
         for id in &present {
+            // What is doomed and still there is removed by whoever prunes next.
+            self.suspend_if_due()?;
             self.hold()?;
             self.store.backend().delete(&ObjectName::of(Folder::Packs, id))?;
             self.store.backend().delete(&parity::name(id))?;
+            self.report.removed_packs += 1;
+            self.report.removed_bytes += length(id);
         }
         self.finish(world)
     }

@@ -10,6 +10,8 @@
 //! 2. The valid lists of the highest generation and of the one below it are merged: every device in any of them is
 //!    listed, and a revocation in any of them counts, the earliest if there are several. Lists only ever grow and a
 //!    revocation is never taken back, so merging cannot bring back what was revoked.
+//!    A revocation counts from when storage received the list that first had it. That list cannot say when that will
+//!    be; whoever writes the next one puts down what storage says of it.
 //! 3. A list that the owner signed and that this build cannot decode ends the reading with an error: it might hold
 //!    a revocation.
 //!
@@ -23,7 +25,8 @@
 //! handed to anybody. If two owners begin the same epoch at once, each with another device revoked, the keys may be
 //! handed to both devices: whoever finds that another list of its epoch lacks one of its revocations begins the next.
 //!
-//! What storage can do is to withhold the newest lists, or all of them; no rule over what it shows can notice that.
+//! What storage can do is to lie about times, and so to make out what a revoked device signs to be older than its
+//! revocation; and to withhold the newest lists, or all of them; no rule over what it shows can notice that.
 //! A client that keeps state should remember [`DeviceList::generation`] and distrust a lower one.
 
 use super::sealed;
@@ -32,7 +35,8 @@ use crate::crypto::SecretKey;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
 use crate::error::{Error, ErrorKind, Result, corrupt};
 use crate::format::bundle::{FIRST_EPOCH, MAX_EPOCHS, Role};
-use crate::format::device::{Device, DeviceKey, DeviceRequest, List, MAX_DEVICES, MAX_LIST_LENGTH};
+use crate::format::device::{DeviceKey, DeviceRequest};
+use crate::format::device_list::{Device, List, MAX_DEVICES, MAX_LIST_LENGTH, Revoked};
 use crate::format::entry::Timestamp;
 use crate::id::DeviceId;
 use crate::store::keys::{Keys, is_of_the_object};
@@ -64,7 +68,7 @@ pub struct DeviceInfo {
     pub role: Role,
     /// When it was added, by the owner's clock.
     pub added: Timestamp,
-    /// From when on it is no longer accepted, if it was revoked.
+    /// When storage received its revocation, if it was revoked: what storage received later is not accepted from it.
     pub revoked: Option<Timestamp>,
     /// Whether it is a device with its own key, and not the keys of somebody's passphrase, code or account key.
     pub has_key: bool,
@@ -111,22 +115,22 @@ impl DeviceList {
             merged: BTreeMap::new(),
             skipped: Vec::new(),
         };
-        let mut found: Vec<(u32, ObjectName)> = Vec::new();
+        let mut found: Vec<(u32, ObjectName, Timestamp)> = Vec::new();
         backend.list(Folder::Devices, &mut |info| {
             match List::generation_of(info.name.file()) {
-                Some(generation) => found.push((generation, info.name)),
+                Some(generation) => found.push((generation, info.name, info.modified)),
                 None => list.skip(corrupt(READ, "it is not named like a device list").object(info.name))?,
             }
             Ok(())
         })?;
         found.sort_by(|left, right| right.cmp(left));
-        for (generation, name) in found {
+        for (generation, name, received) in found {
             // Descending, so all that matter have been seen.
             if generation.saturating_add(1) < list.generation {
                 break;
             }
             match read_list(backend, keys, &name)? {
-                Ok(valid) => list.merge(valid, name),
+                Ok(valid) => list.merge(valid, name, received),
                 Err(error) => list.skip(error)?,
             }
         }
@@ -143,12 +147,17 @@ impl DeviceList {
         Ok(())
     }
 
-    fn merge(&mut self, list: List, name: ObjectName) {
+    fn merge(&mut self, list: List, name: ObjectName, received: Timestamp) {
         self.generation = self.generation.max(list.generation);
         self.epoch = self.epoch.max(list.epoch);
         let revoked = list.devices.iter().filter(|device| device.revoked.is_some()).map(|device| device.id).collect();
         self.merged.insert(name, Merged { generation: list.generation, epoch: list.epoch, revoked });
-        list.devices.into_iter().for_each(|device| self.merge_device(device));
+        for mut device in list.devices {
+            if device.revoked == Some(Revoked::WithThisList) {
+                device.revoked = Some(Revoked::Since(received));
+            }
+            self.merge_device(device);
+        }
     }
 
     fn merge_device(&mut self, device: Device) {
@@ -221,7 +230,7 @@ impl DeviceList {
             name: device.name.clone(),
             role: device.role,
             added: Timestamp::new(device.added, 0),
-            revoked: device.revoked.map(|seconds| Timestamp::new(seconds, 0)),
+            revoked: since(device),
             has_key: device.kem.is_some() && !device.in_bundle,
         })
     }
@@ -238,9 +247,9 @@ impl DeviceList {
         self.devices.get(device).map(|listed| listed.role)
     }
 
-    /// When a device was revoked, in unix seconds.
-    pub(crate) fn revoked(&self, device: &DeviceId) -> Option<i64> {
-        self.devices.get(device).and_then(|device| device.revoked)
+    /// When storage received the revocation of a device.
+    pub(crate) fn revoked(&self, device: &DeviceId) -> Option<Timestamp> {
+        self.devices.get(device).and_then(since)
     }
 
     /// When storage received the newest list, in unix seconds by its clock.
@@ -264,7 +273,8 @@ impl DeviceList {
     /// Checks the signature of a stored object. `received` is when storage received it, by storage's clock.
     ///
     /// The owner's own key is always accepted; so are listed writers, readers and owners. What storage received
-    /// after a device's revocation, or in the same second, is not accepted from it.
+    /// later than a device's revocation is not accepted from it. What it received at the same tick of its clock is: it
+    /// may have come before, and who would make use of that could have come a tick earlier.
     ///
     /// # Errors
     /// [`Untrusted`](ErrorKind::Untrusted), naming the device.
@@ -278,7 +288,11 @@ impl DeviceList {
         operation: &'static str,
     ) -> Result<()> {
         let (key, revoked) = self.key_of(device, operation)?;
-        if revoked.is_some_and(|revoked| received.seconds >= revoked) {
+        let is_late = |revoked| match revoked {
+            Revoked::Since(since) => received > since,
+            Revoked::WithThisList => true,
+        };
+        if revoked.is_some_and(is_late) {
             return Err(untrusted(operation, device, "the device was revoked before storage received this"));
         }
         key.verify(context, message, signature, operation)
@@ -286,7 +300,7 @@ impl DeviceList {
     }
 
     /// The key of a device that may sign, and when it was revoked.
-    fn key_of(&self, device: &DeviceId, operation: &'static str) -> Result<(VerifyingKey, Option<i64>)> {
+    fn key_of(&self, device: &DeviceId, operation: &'static str) -> Result<(VerifyingKey, Option<Revoked>)> {
         if *device == self.owner_id {
             return Ok((self.owner, None));
         }
@@ -362,6 +376,15 @@ impl DeviceList {
 }
 
 const READ: &str = "read the device list";
+
+/// When storage received the revocation of a device, as of a list that was read.
+fn since(device: &Device) -> Option<Timestamp> {
+    device.revoked.map(|revoked| match revoked {
+        Revoked::Since(since) => since,
+        // Not of a list that was read.
+        Revoked::WithThisList => Timestamp::default(),
+    })
+}
 
 /// Reads one list. The inner error means that it is not a valid list and can be skipped.
 fn read_list(backend: &dyn Backend, keys: &Keys, name: &ObjectName) -> Result<Result<List>> {

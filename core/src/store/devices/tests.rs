@@ -18,8 +18,12 @@ fn device(seed: u8, role: Role) -> Device {
     Device { id, name: seed.to_string(), role, verifying, kem: None, added: 1, revoked: None, in_bundle: true }
 }
 
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::new(seconds, 0)
+}
+
 fn revoked(seed: u8, since: i64) -> Device {
-    Device { revoked: Some(since), ..device(seed, Role::Writer) }
+    Device { revoked: Some(Revoked::Since(at(since))), ..device(seed, Role::Writer) }
 }
 
 fn store(backend: &dyn Backend, keys: &Keys, generation: u32, mut devices: Vec<Device>) -> ObjectName {
@@ -61,7 +65,7 @@ fn who_is_listed_with_a_role_that_writes_is_trusted() {
     // The owner needs no list; what it signs must be what is shown.
     let (owner, key) = keys.signer().unwrap();
     let signature = key.sign("test", b"message");
-    let at = Timestamp::new(5, 0);
+    let at = at(5);
     list.verify(&owner, "test", b"message", &signature, at, "check").unwrap();
     assert!(untrusted(list.verify(&owner, "test", b"massage", &signature, at, "check")));
     assert!(untrusted(list.verify(&owner, "rest", b"message", &signature, at, "check")));
@@ -93,10 +97,10 @@ fn rubbish_is_skipped_and_reported_and_hides_nothing() {
     put(&name("readme.txt"), b"hello");
     let list = load(&backend, &keys);
     assert_eq!((list.generation(), list.skipped().len()), (3, 7));
-    assert_eq!(list.revoked(&device(1, Role::Writer).id), Some(50));
+    assert_eq!(list.revoked(&device(1, Role::Writer).id), Some(at(50)));
     assert!(list.skipped().iter().all(|error| error.object_name().is_some_and(|name| name.starts_with("devices/"))));
-    verify(&list, 1, 49).unwrap();
-    assert!(untrusted(verify(&list, 1, 50)));
+    verify(&list, 1, 50).unwrap();
+    assert!(untrusted(verify(&list, 1, 51)));
     // The next change goes on from what is valid.
     let list = DeviceList::update(&backend, &keys, |devices| {
         Ok(devices.insert(device(2, Role::Writer).id, device(2, Role::Writer)).is_none())
@@ -122,8 +126,8 @@ fn revocations_of_the_two_highest_generations_count() {
     store(&backend, &keys, 8, vec![device(1, Role::Writer), revoked(2, 80)]);
     let list = load(&backend, &keys);
     assert_eq!(list.generation(), 8);
-    assert_eq!(list.revoked(&device(1, Role::Writer).id), Some(60));
-    assert_eq!(list.revoked(&device(2, Role::Writer).id), Some(80));
+    assert_eq!(list.revoked(&device(1, Role::Writer).id), Some(at(60)));
+    assert_eq!(list.revoked(&device(2, Role::Writer).id), Some(at(80)));
     assert!(list.get(&device(3, Role::Reader).id).is_some());
     assert_eq!(list.devices().count(), 3);
 }
@@ -189,6 +193,57 @@ fn changes_of_two_owners_at_once_are_all_kept() {
     assert_eq!(load(&backend, &keys).generation(), generation);
 }
 
+/// A list cannot say when storage will receive it. What comes next puts it down, so that it no longer depends on an
+/// object that may go, or be put there anew.
+#[test]
+fn a_revocation_counts_from_when_storage_received_it() {
+    let (backend, keys) = repository();
+    DeviceList::update(&backend, &keys, insert(device(1, Role::Writer))).unwrap();
+    let gone = Device { revoked: Some(Revoked::WithThisList), ..device(1, Role::Writer) };
+    backend.set_clock(5000);
+    let list = DeviceList::update(&backend, &keys, insert(gone.clone())).unwrap();
+    let first = list.merged.iter().max_by_key(|(_, list)| list.generation).unwrap().0.clone();
+    let received = backend.stat(&first).unwrap().modified;
+    assert!(received >= at(5000) && list.revoked(&gone.id) == Some(received), "{list:?}");
+    let (tick, second) = (Timestamp::new(received.seconds, received.nanos + 1), at(received.seconds + 1));
+    let key = SigningKey::from_seed(SecretKey::from_bytes([1; 32]));
+    let signature = key.sign("test", b"message");
+    let accepts =
+        |list: &DeviceList, received| list.verify(&gone.id, "test", b"message", &signature, received, "check").is_ok();
+    assert!(accepts(&list, received) && !accepts(&list, tick) && !accepts(&list, second));
+    // Saying it again changes nothing.
+    for seed in 2..5 {
+        let list = DeviceList::update(&backend, &keys, insert(device(seed, Role::Writer))).unwrap();
+        assert_eq!(list.revoked(&gone.id), Some(received));
+    }
+    backend.delete(&first).unwrap();
+    assert_eq!(load(&backend, &keys).revoked(&gone.id), Some(received));
+}
+
+/// Two owners revoke it at once: the earlier counts, whoever is overtaken.
+#[test]
+fn of_two_revocations_the_one_that_storage_received_first_counts() {
+    let (backend, keys) = repository();
+    DeviceList::update(&backend, &keys, insert(device(1, Role::Writer))).unwrap();
+    let gone = Device { revoked: Some(Revoked::WithThisList), ..device(1, Role::Writer) };
+    backend.set_clock(5000);
+    let (other, theirs) = (keys.clone(), gone.clone());
+    backend.before_put(Folder::Devices, move |backend| {
+        DeviceList::update(backend, &other, insert(theirs)).unwrap();
+        DeviceList::update(backend, &other, insert(device(2, Role::Writer))).unwrap();
+        DeviceList::update(backend, &other, insert(device(3, Role::Writer))).unwrap();
+    });
+    let list = DeviceList::update(&backend, &keys, |devices| {
+        let entry = devices.get_mut(&gone.id).unwrap();
+        let new = entry.revoked.is_none();
+        entry.revoked = entry.revoked.or(Some(Revoked::WithThisList));
+        Ok(new)
+    });
+    let counts = list.unwrap().revoked(&gone.id).unwrap();
+    assert_eq!(load(&backend, &keys).revoked(&gone.id), Some(counts));
+    assert_eq!(counts.seconds, 5000);
+}
+
 /// One owner reads, the other revokes and reports it done, the first writes what it knew and is interrupted.
 #[test]
 fn a_reported_revocation_survives_an_interrupted_owner() {
@@ -198,9 +253,9 @@ fn a_reported_revocation_survives_an_interrupted_owner() {
     let generation = load(&backend, &keys).generation();
     DeviceList::update(&backend, &keys, insert(revoked(1, 5))).unwrap();
     store(&backend, &keys, generation + 1, stale.clone());
-    assert_eq!(load(&backend, &keys).revoked(&stale[0].id), Some(5));
+    assert_eq!(load(&backend, &keys).revoked(&stale[0].id), Some(at(5)));
     let list = DeviceList::update(&backend, &keys, insert(device(2, Role::Writer))).unwrap();
-    assert_eq!(list.revoked(&stale[0].id), Some(5));
+    assert_eq!(list.revoked(&stale[0].id), Some(at(5)));
 }
 
 #[test]

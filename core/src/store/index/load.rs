@@ -11,10 +11,9 @@ use crate::error::{Error, ErrorKind, Result, corrupt};
 use crate::format::entry::Timestamp;
 use crate::format::index::{IndexObject, MAX_INDEX};
 use crate::format::pack::IndexedPack;
-use crate::id::IndexId;
+use crate::id::{IndexId, PackId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
 
 /// An index object in storage.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +68,7 @@ pub(crate) fn write(backend: &dyn Backend, keys: &Keys, object: &IndexObject) ->
 const BATCH: usize = 250_000;
 
 /// Takes the packs of some index objects.
-type Take<'a> = dyn FnMut(&[IndexedPack], &Sources) -> Result<()> + 'a;
+type Take<'a> = dyn FnMut(&[IndexedPack], &[(PackId, IndexId)], &Sources) -> Result<()> + 'a;
 
 /// One bringing up to date.
 pub(super) struct Refresh<'a> {
@@ -101,20 +100,16 @@ impl<'a> Refresh<'a> {
         })
     }
 
-    /// Whether everything a table covers is still in storage and in force.
-    pub(super) fn keeps(&self, part: &Part) -> bool {
-        let in_force = |id| self.present.contains(id) && !self.superseded.contains(id);
-        let keeps = !part.broken.load(Ordering::Relaxed) && part.sources.covered.iter().all(in_force);
-        if !keeps {
-            part.file.iter().for_each(|file| super::disk::remove(file));
-        }
-        keeps
+    /// What of that which a table covers is no longer in storage, or no longer in force.
+    pub(super) fn gone(&self, part: &Part) -> BTreeSet<IndexId> {
+        let is_gone = |id: &&IndexId| !self.present.contains(id) || self.superseded.contains(id);
+        part.sources.covered.iter().filter(is_gone).copied().collect()
     }
 
     /// Reads what is listed, in force and not loaded, newest first, so that most of what is superseded is never
     /// read. `false` when there was nothing.
     pub(super) fn load_missing(&mut self, loaded: &BTreeSet<IndexId>, take: &mut Take<'_>) -> Result<bool> {
-        let mut packs = Vec::new();
+        let (mut packs, mut listings) = (Vec::new(), Vec::new());
         let mut blobs = 0;
         let mut sources = Sources::default();
         let mut any = false;
@@ -141,7 +136,8 @@ impl<'a> Refresh<'a> {
             any = true;
             self.superseded.extend(&object.supersedes);
             sources.covered.insert(id);
-            sources.superseded.extend(&object.supersedes);
+            sources.superseded.extend(object.supersedes.iter().map(|superseded| (*superseded, id)));
+            listings.extend(object.packs.iter().map(|pack| (pack.id, id)));
             blobs += object
                 .packs
                 .iter()
@@ -150,13 +146,14 @@ impl<'a> Refresh<'a> {
                 .sum::<usize>();
             packs.extend(object.packs);
             if blobs >= BATCH {
-                take(&packs, &std::mem::take(&mut sources))?;
+                take(&packs, &listings, &std::mem::take(&mut sources))?;
                 packs.clear();
+                listings.clear();
                 blobs = 0;
             }
         }
         if !sources.covered.is_empty() {
-            take(&packs, &sources)?;
+            take(&packs, &listings, &sources)?;
         }
         Ok(any)
     }

@@ -192,6 +192,25 @@ impl Index {
         Ok(places.into_values().collect())
     }
 
+    /// Calls `visit` for every pack with every index object that lists it.
+    pub(crate) fn for_each_listing(&self, visit: &mut dyn FnMut(PackId, IndexId) -> Result<()>) -> Result<()> {
+        for part in self.parts()?.iter() {
+            for listing in part.table.listings().map_err(|error| self.broken(part, error))? {
+                let (pack, object) = listing.map_err(|error| self.broken(part, error))?;
+                visit(pack, object)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The index objects that are in force, and those that they supersede, wherever these are.
+    pub(crate) fn objects(&self) -> Result<(BTreeSet<IndexId>, BTreeSet<IndexId>)> {
+        let parts = self.parts()?;
+        let covered = parts.iter().flat_map(|part| part.sources.covered.iter().copied()).collect();
+        let superseded = parts.iter().flat_map(|part| part.sources.superseded.iter().map(|(id, _)| *id)).collect();
+        Ok((covered, superseded))
+    }
+
     /// How many blobs and segments it lists, counting what stands in several tables several times.
     pub(crate) fn counts(&self) -> Result<(u64, u64)> {
         let parts = self.parts()?;
@@ -221,7 +240,8 @@ impl Index {
         let _changing = self.changing()?;
         let mut parts = self.parts()?.as_ref().clone();
         let sources = Sources { covered: BTreeSet::from([id]), superseded: BTreeSet::new() };
-        parts.push(self.make(&sources, &|target| Table::build(packs, &sources, target))?);
+        let listings: Vec<(PackId, IndexId)> = packs.iter().map(|pack| (pack.id, id)).collect();
+        parts.push(self.make(&sources, &|target| Table::build(packs, &listings, &sources, target))?);
         let parts = self.merge_similar(parts, MAX_MERGED_NOW, &|| Ok(()))?;
         self.set_parts(parts)
     }
@@ -269,6 +289,43 @@ impl Index {
         Ok(merged)
     }
 
+    /// Of these tables, what stands in objects that are in storage and in force. The rest is taken out of them here,
+    /// and what stays is not read from storage again.
+    fn in_force(
+        &self,
+        parts: Vec<Part>,
+        refresh: &load::Refresh<'_>,
+        pause: &dyn Fn() -> Result<()>,
+    ) -> Result<Vec<Part>> {
+        let mut kept = Vec::with_capacity(parts.len());
+        for part in parts {
+            let gone = refresh.gone(&part);
+            if gone.is_empty() && !part.broken.load(Ordering::Relaxed) {
+                kept.push(part);
+                continue;
+            }
+            let left = if part.broken.load(Ordering::Relaxed) { Ok(None) } else { self.without(&part, gone, pause) };
+            part.file.iter().for_each(|file| disk::remove(file));
+            match left {
+                Ok(left) => kept.extend(left),
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                // A table is a copy: what cannot be taken out of it is read from storage again.
+                Err(_) => {}
+            }
+        }
+        Ok(kept)
+    }
+
+    /// A table without what stood in some objects, if anything is left of it then.
+    fn without(&self, part: &Part, gone: BTreeSet<IndexId>, pause: &dyn Fn() -> Result<()>) -> Result<Option<Part>> {
+        let gone = part.table.entangled(gone)?;
+        let sources = part.sources.that(&|id| !gone.contains(id));
+        if sources.covered.is_empty() {
+            return Ok(None);
+        }
+        self.make(&sources, &|target| Table::without(&part.table, &gone, target, pause)).map(Some)
+    }
+
     /// Reads index objects that appeared since the last call, and lets go of those that went away or that others
     /// supersede. Objects that cannot be read are returned with the reason; the blobs they alone list count as
     /// absent.
@@ -285,20 +342,21 @@ impl Index {
         {
             parts.extend(disk.open_all());
         }
+        let pause = || ctx.check("bring the index up to date");
         let mut refresh = load::Refresh::new(backend, keys, ctx)?;
-        parts.retain(|part| refresh.keeps(part));
+        parts = self.in_force(parts, &refresh, &pause)?;
         // Tables from files are opened once; they stay even if reading the rest is broken off.
         self.set_parts(parts.clone())?;
         let mut looks = 1;
         loop {
-            refresh.superseded.extend(parts.iter().flat_map(|part| part.sources.superseded.iter().copied()));
-            parts.retain(|part| refresh.keeps(part));
+            refresh.superseded.extend(parts.iter().flat_map(|part| part.sources.superseded.iter().map(|(id, _)| *id)));
+            parts = self.in_force(parts, &refresh, &pause)?;
             let loaded: BTreeSet<IndexId> =
                 parts.iter().flat_map(|part| part.sources.covered.iter().copied()).collect();
             // What is read may supersede what was loaded before it, which then goes in the next round. That ends,
             // because with every round more is known to be superseded.
-            if !refresh.load_missing(&loaded, &mut |packs, sources| {
-                parts.push(self.make(sources, &|target| Table::build(packs, sources, target))?);
+            if !refresh.load_missing(&loaded, &mut |packs, listings, sources| {
+                parts.push(self.make(sources, &|target| Table::build(packs, listings, sources, target))?);
                 Ok(())
             })? {
                 if !refresh.missed_some() || looks >= MAX_LOOKS {
@@ -308,7 +366,6 @@ impl Index {
                 refresh = load::Refresh::new(backend, keys, ctx)?;
             }
         }
-        let pause = || ctx.check("merge the index");
         let parts = self.merge_similar(parts, MAX_MERGED, &pause)?;
         self.set_parts(parts)?;
         Ok(refresh.rejected())

@@ -7,10 +7,10 @@ use super::slots::survey;
 use super::wrap::slot_name;
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result, invalid};
+use crate::format::device_list::Revoked;
 use crate::format::entry::Timestamp;
 use crate::id::{DeviceId, SlotId};
 use crate::store::devices::DeviceList;
-use crate::store::now;
 
 /// What revoking a device came to.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ use crate::store::now;
 pub struct Revocation {
     /// The device.
     pub device: DeviceId,
-    /// From when on the device is no longer accepted.
+    /// When storage received the revocation, by the storage's clock: what it receives later is not accepted.
     pub since: Timestamp,
     /// Its key slots, which were deleted.
     pub removed: Vec<SlotId>,
@@ -58,7 +58,7 @@ impl KeyRemoval {
     }
 }
 
-/// Revokes a device: what storage receives from now on is no longer accepted from it, and its key slots are deleted
+/// Revokes a device: what storage receives later than the list that says so is no longer accepted from it, and its key slots are deleted
 /// where storage allows it; owners only. Doing it again keeps the first time and tries to delete again.
 ///
 /// A new epoch begins in the same object that revokes the device, so that there is no time at which it can be handed
@@ -81,27 +81,16 @@ pub(crate) fn revoke_device(
             "it is the device the repository was opened with, or the owner's own key: use another owner's key",
         )));
     }
-    let set = |since: i64, new_epoch: bool| {
-        DeviceList::draft(backend, keys, |draft| {
-            let Some(entry) = draft.devices.get_mut(device) else {
-                return Err(named(Error::new(ErrorKind::NotFound, operation).detail("there is no such device")));
-            };
-            let earlier = entry.revoked.is_none_or(|revoked| since < revoked);
-            if earlier {
-                entry.revoked = Some(since);
-            }
-            draft.new_epoch = new_epoch;
-            Ok(earlier)
-        })
-    };
-    let mut list = set(now(), new_epoch)?;
-    // Objects are judged by storage's clock. If this machine's runs ahead of it, the time must be set back.
-    if let (Some(revoked), Some(stored)) = (list.revoked(device), list.stored(backend)?)
-        && stored < revoked
-    {
-        list = set(stored, false)?;
-    }
-    let since = Timestamp::new(list.revoked(device).unwrap_or_default(), 0);
+    let list = DeviceList::draft(backend, keys, |draft| {
+        let Some(entry) = draft.devices.get_mut(device) else {
+            return Err(named(Error::new(ErrorKind::NotFound, operation).detail("there is no such device")));
+        };
+        draft.new_epoch = new_epoch;
+        let new = entry.revoked.is_none();
+        entry.revoked = entry.revoked.or(Some(Revoked::WithThisList));
+        Ok(new)
+    })?;
+    let since = list.revoked(device).unwrap_or_default();
     let mut removal = KeyRemoval::of(None);
     for slot in survey(backend, keys)?.slots {
         if slot.head.device == Some(*device) && keys.slot != Some(slot.head.id) {

@@ -175,6 +175,33 @@ fn expiry(received: Timestamp, duration: u32) -> Timestamp {
     Timestamp::new(received.seconds.saturating_add(duration.into()), received.nanos)
 }
 
+/// What time it is by the storage's clock, for who only looks: when it receives a lease that holds for no time, and that
+/// is removed again. None where nothing can be stored.
+///
+/// # Errors
+/// Those of the storage.
+pub(crate) fn look_at_clock(
+    backend: &dyn Backend,
+    keys: &Keys,
+    devices: &DeviceList,
+    session: SessionId,
+    time: Timestamp,
+) -> Result<Option<Timestamp>> {
+    use ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnly, StorageFull};
+    let mut lease = match begin(backend, keys, devices, session, LeasePurpose::Prune, Duration::ZERO, time) {
+        Ok(lease) => lease,
+        Err(error) if matches!(error.kind(), PermissionDenied | QuotaExceeded | ReadOnly | StorageFull) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    if backend.delete(&sessions::name(Role::Lease, &session, 0)).is_err() {
+        // Then it is cleaned up like those of other sessions.
+        let _ = lease.end(backend, keys, devices, time);
+    }
+    Ok(Some(lease.received()))
+}
+
 /// The newest lease of every session.
 ///
 /// A session belongs to the device that began it: leases by any other are rejected.

@@ -183,6 +183,14 @@ impl<'a> Snapshots<'a> {
         self.backend.list(Folder::Snapshots, &mut |info| info.name.id().map_or(Ok(()), &mut *found))
     }
 
+    /// Makes sure that there is an object of that name, whether it is that of a snapshot or not.
+    ///
+    /// # Errors
+    /// [`NotFound`](ErrorKind::NotFound).
+    pub(crate) fn is_stored(&self, name: &ObjectName) -> Result<()> {
+        self.backend.stat(name).map(drop)
+    }
+
     /// Whether there is an object of that name.
     pub(crate) fn exists(&self, id: &SnapshotId) -> Result<bool> {
         match self.backend.stat(&object_name(id)) {

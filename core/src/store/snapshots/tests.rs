@@ -3,6 +3,7 @@ use crate::crypto::sign::SigningKey;
 use crate::crypto::{SecretKey, random};
 use crate::format::bundle::Role;
 use crate::format::device::DeviceKey;
+use crate::format::device_list::Revoked;
 use crate::format::mark::{Mark, MarkBody};
 use crate::format::snapshot::MAX_DESCRIPTION;
 use crate::store::devices::requested;
@@ -188,11 +189,12 @@ fn forged_snapshots_are_rejected_and_the_others_listed() {
 fn what_storage_received_after_a_revocation_is_rejected() {
     let mut world = World::new();
     let id = world.write(&world.writer, new(1));
-    let received = world.snapshots(&world.owner).load(&id).unwrap().received.seconds;
+    let received = world.snapshots(&world.owner).load(&id).unwrap().received;
+    let before = Timestamp::new(received.seconds - 1, 999_999_999);
     let device = world.writer.signer().unwrap().0;
-    for (revoked, accepted) in [(received + 1, true), (received, false)] {
+    for (revoked, accepted) in [(received, true), (before, false)] {
         world.devices = DeviceList::update(&world.backend, &world.owner, |devices| {
-            devices.get_mut(&device).unwrap().revoked = Some(revoked);
+            devices.get_mut(&device).unwrap().revoked = Some(Revoked::Since(revoked));
             Ok(true)
         })
         .unwrap();

@@ -12,7 +12,7 @@ use crate::format::pack::IndexedPack;
 use crate::format::segment::{BlobKind, SegmentHeader};
 use crate::id::{BlobId, IndexId, PackId, SegmentId, SessionId};
 use image::{Image, OPEN, VerifiedFile, damaged};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -33,10 +33,11 @@ pub(crate) struct Table {
     segments: Section<SEGMENT>,
     blobs: Section<BLOB>,
     covered: Section<ID>,
-    superseded: Section<ID>,
+    superseded: Section<SUPERSEDED>,
+    listings: Section<LISTING>,
 }
 
-/// Records of one width, sorted by the 32-byte id they begin with.
+/// Records of one width, sorted; those that are searched begin with a 32-byte id.
 #[derive(Debug, Clone, Copy)]
 struct Section<const WIDTH: usize> {
     offset: u64,
@@ -53,8 +54,12 @@ const PACK: usize = ID + 8;
 const SEGMENT: usize = ID + 16 + 8 + 8 + 4 + 4 + 4 + 4 + 1 + 1;
 /// Blob: id, number of its segment in the table, position in the segment.
 const BLOB: usize = ID + 4 + 4;
-const MAGIC: [u8; 8] = *b"SRtable2";
-const HEADER: usize = 8 + 5 * 8;
+/// Superseded index object: id, number of the one among those covered that says so.
+const SUPERSEDED: usize = ID + 4;
+/// Which index object lists a pack: number of the pack, number of the object among those covered.
+const LISTING: usize = 4 + 4;
+const MAGIC: [u8; 8] = *b"SRtable3";
+const HEADER: usize = 8 + 6 * 8;
 
 /// How many records of each kind a table has, in the order in which they stand there.
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,8 +69,10 @@ struct Counts {
     blobs: u64,
     /// Index objects it covers.
     covered: u64,
-    /// Index objects that those supersede.
+    /// Index objects that those supersede, each with one that says so.
     superseded: u64,
+    /// Packs, each with an index object that lists it.
+    listings: u64,
 }
 
 fn prefix(id: &[u8; 32]) -> u64 {
@@ -151,15 +158,55 @@ impl<const WIDTH: usize> Section<WIDTH> {
 }
 
 impl Table {
-    /// A table of these packs, which stand in these index objects.
-    pub(crate) fn build(packs: &[IndexedPack], sources: &Sources, target: Target<'_>) -> Result<Table> {
-        write::build(packs, sources, target)
+    /// A table of these packs, which stand in these index objects, as `listings` says in which.
+    pub(crate) fn build(
+        packs: &[IndexedPack],
+        listings: &[(PackId, IndexId)],
+        sources: &Sources,
+        target: Target<'_>,
+    ) -> Result<Table> {
+        write::build(packs, listings, sources, target)
     }
 
     /// One table with everything these hold; packs that stand in several are taken once. `pause` is called now and
     /// then and may stop the work.
     pub(crate) fn merge(tables: &[SharedTable], target: Target<'_>, pause: &dyn Fn() -> Result<()>) -> Result<Table> {
-        write::merge(tables, target, pause)
+        write::merge(tables, &|_| true, target, pause)
+    }
+
+    /// The same table without what stood in these index objects, which have to be [`entangled`](Table::entangled) with
+    /// no other.
+    pub(crate) fn without(
+        table: &SharedTable,
+        gone: &BTreeSet<IndexId>,
+        target: Target<'_>,
+        pause: &dyn Fn() -> Result<()>,
+    ) -> Result<Table> {
+        write::merge(std::slice::from_ref(table), &|id| !gone.contains(id), target, pause)
+    }
+
+    /// These index objects with all that list a pack which one of them lists, and so on: what one of several says of a
+    /// pack cannot be told from what the others say.
+    pub(crate) fn entangled(&self, mut objects: BTreeSet<IndexId>) -> Result<BTreeSet<IndexId>> {
+        loop {
+            let before = objects.len();
+            let mut packs = HashSet::new();
+            for listing in self.listings()? {
+                let (pack, object) = listing?;
+                if objects.contains(&object) {
+                    packs.insert(pack);
+                }
+            }
+            for listing in self.listings()? {
+                let (pack, object) = listing?;
+                if packs.contains(&pack) {
+                    objects.insert(object);
+                }
+            }
+            if objects.len() == before {
+                return Ok(objects);
+            }
+        }
     }
 
     /// A table in a file that was written with this key.
@@ -173,9 +220,11 @@ impl Table {
         if fields.take::<8>() != MAGIC {
             return Err(corrupt(OPEN, "it is not an index table"));
         }
-        let [packs, segments, blobs, covered, superseded] = [0; 5].map(|_: u8| u64::from_le_bytes(fields.take()));
-        let counts = Counts { packs, segments, blobs, covered, superseded };
-        let widths = [(packs, PACK), (segments, SEGMENT), (blobs, BLOB), (covered, ID), (superseded, ID)];
+        let numbers = [0; 6].map(|_: u8| u64::from_le_bytes(fields.take()));
+        let [packs, segments, blobs, covered, superseded, listings] = numbers;
+        let counts = Counts { packs, segments, blobs, covered, superseded, listings };
+        let widths = [PACK, SEGMENT, BLOB, ID, SUPERSEDED, LISTING];
+        let widths = numbers.into_iter().zip(widths);
         let body = widths.into_iter().try_fold(0u64, |sum, (count, width)| {
             count.checked_mul(width as u64).and_then(|bytes| sum.checked_add(bytes))
         });
@@ -190,15 +239,44 @@ impl Table {
         let blobs = Section { offset: segments.end(), count: counts.blobs };
         let covered = Section { offset: blobs.end(), count: counts.covered };
         let superseded = Section { offset: covered.end(), count: counts.superseded };
-        Table { image, packs, segments, blobs, covered, superseded }
+        let listings = Section { offset: superseded.end(), count: counts.listings };
+        Table { image, packs, segments, blobs, covered, superseded, listings }
     }
 
     /// The index objects it covers, and those that they supersede.
     pub(crate) fn sources(&self) -> Result<Sources> {
-        let ids = |section: Section<ID>| -> Result<BTreeSet<IndexId>> {
-            section.scan(&self.image).map(|record| record.map(IndexId::from_bytes)).collect()
-        };
-        Ok(Sources { covered: ids(self.covered)?, superseded: ids(self.superseded)? })
+        let covered = self.covered_ids()?;
+        let superseded = self.superseded.scan(&self.image).map(|record| {
+            let record = record?;
+            let mut fields = Fields(&record);
+            let id = IndexId::from_bytes(fields.take());
+            Ok((id, numbered(&covered, u32::from_le_bytes(fields.take()))?))
+        });
+        let superseded = superseded.collect::<Result<BTreeSet<_>>>()?;
+        Ok(Sources { covered: covered.into_iter().collect(), superseded })
+    }
+
+    fn covered_ids(&self) -> Result<Vec<IndexId>> {
+        self.covered.scan(&self.image).map(|record| record.map(IndexId::from_bytes)).collect()
+    }
+
+    /// Every pack with every index object that lists it.
+    pub(crate) fn listings(&self) -> Result<impl Iterator<Item = Result<(PackId, IndexId)>>> {
+        let packs = self.packs().map(|pack| pack.map(|(id, _)| id)).collect::<Result<Vec<PackId>>>()?;
+        let covered = self.covered_ids()?;
+        Ok(self.listing_records().map(move |record| {
+            let (pack, object) = record?;
+            Ok((numbered(&packs, pack)?, numbered(&covered, object)?))
+        }))
+    }
+
+    /// The numbers of every pack and of every index object that lists it.
+    fn listing_records(&self) -> impl Iterator<Item = Result<(u32, u32)>> {
+        self.listings.scan(&self.image).map(|record| {
+            let record = record?;
+            let mut fields = Fields(&record);
+            Ok((u32::from_le_bytes(fields.take()), u32::from_le_bytes(fields.take())))
+        })
     }
 
     pub(crate) fn is_file(&self) -> bool {
@@ -320,7 +398,7 @@ impl Table {
         let packs = self.packs().map(|pack| pack.map(|(id, _)| id)).collect::<Result<Vec<PackId>>>()?;
         Ok(self.segment_records().map(move |record| {
             let (mut place, pack) = record?;
-            place.pack = usize::try_from(pack).ok().and_then(|pack| packs.get(pack)).copied().ok_or_else(damaged)?;
+            place.pack = numbered(&packs, pack)?;
             Ok(place)
         }))
     }
@@ -339,6 +417,10 @@ impl Table {
             Ok((id, u32::from_le_bytes(fields.take()), u32::from_le_bytes(fields.take())))
         })
     }
+}
+
+fn numbered<T: Copy>(values: &[T], number: u32) -> Result<T> {
+    usize::try_from(number).ok().and_then(|number| values.get(number)).copied().ok_or_else(damaged)
 }
 
 /// Takes a segment's record apart: where it lies, but for the id of the pack, and the pack's number.

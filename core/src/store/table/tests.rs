@@ -15,11 +15,21 @@ fn packs(contents: Vec<crate::format::pack::PackContents>) -> Vec<IndexedPack> {
 
 fn sources(numbers: std::ops::Range<u8>) -> Sources {
     let covered = numbers.clone().map(|number| IndexId::from_bytes([number; 32])).collect();
-    Sources { covered, superseded: numbers.map(|number| IndexId::from_bytes([number + 100; 32])).collect() }
+    let superseded = numbers.map(|number| (IndexId::from_bytes([number + 100; 32]), IndexId::from_bytes([number; 32])));
+    Sources { covered, superseded: superseded.collect() }
+}
+
+/// Each pack stands in the index object of its number.
+fn listings(packs: &[IndexedPack]) -> Vec<(PackId, IndexId)> {
+    packs.iter().map(|pack| (pack.id, IndexId::from_bytes(*pack.id.as_bytes()))).collect()
+}
+
+fn build(packs: &[IndexedPack], sources: &Sources, target: Target<'_>) -> Table {
+    Table::build(packs, &listings(packs), sources, target).unwrap()
 }
 
 fn in_memory(packs: &[IndexedPack], sources: &Sources) -> Table {
-    Table::build(packs, sources, Target::Memory).unwrap()
+    build(packs, sources, Target::Memory)
 }
 
 /// A table in a file, opened again.
@@ -51,7 +61,7 @@ fn check(table: &Table, packs: &[IndexedPack], sources: &Sources) {
     assert_eq!(&table.sources().unwrap(), sources);
 }
 
-type All = (Vec<(PackId, u64)>, Vec<SegmentPlace>, Vec<(BlobId, u32, u32)>);
+type All = (Vec<(PackId, u64)>, Vec<SegmentPlace>, Vec<(BlobId, u32, u32)>, Vec<(PackId, IndexId)>);
 
 /// Everything that a table says, in order.
 fn all(table: &Table) -> All {
@@ -59,6 +69,7 @@ fn all(table: &Table) -> All {
         table.packs().map(Result::unwrap).collect(),
         table.segments().unwrap().map(Result::unwrap).collect(),
         table.blob_records().map(Result::unwrap).collect(),
+        table.listings().unwrap().map(Result::unwrap).collect(),
     )
 }
 
@@ -69,7 +80,7 @@ proptest! {
         let of_all = sources(0..u8::try_from(packs.len()).unwrap());
         let memory = in_memory(&packs, &of_all);
         check(&memory, &packs, &of_all);
-        let file = in_file(|target| Table::build(&packs, &of_all, target).unwrap());
+        let file = in_file(|target| build(&packs, &of_all, target));
         check(&file, &packs, &of_all);
         prop_assert_eq!(all(&file), all(&memory));
 
@@ -89,6 +100,40 @@ proptest! {
     }
 
     #[test]
+    fn what_stood_in_some_objects_is_taken_out(
+        contents in prop::collection::vec(contents(), 1..6),
+        goes in prop::collection::vec(any::<bool>(), 6),
+        shared: Option<(prop::sample::Index, prop::sample::Index)>,
+    ) {
+        let packs = packs(contents);
+        let count = u8::try_from(packs.len()).unwrap();
+        let of_all = sources(0..count);
+        let object = |number: u8| IndexId::from_bytes([number; 32]);
+        let mut listed = listings(&packs);
+        // Two objects list one pack.
+        let shared = shared.map(|(pack, by)| (pack.index(packs.len()) as u8, by.index(packs.len()) as u8));
+        listed.extend(shared.map(|(pack, by)| (PackId::from_bytes([pack; 32]), object(by))));
+        let table = Arc::new(Table::build(&packs, &listed, &of_all, Target::Memory).unwrap());
+        let mut gone: BTreeSet<u8> = (0..count).filter(|number| goes[usize::from(*number)]).collect();
+        let found = table.entangled(gone.iter().map(|number| object(*number)).collect()).unwrap();
+        if let Some((pack, by)) = shared && (gone.contains(&pack) || gone.contains(&by)) {
+            gone.extend([pack, by]);
+        }
+        prop_assert_eq!(&found, &gone.iter().map(|number| object(*number)).collect());
+        let left: Vec<IndexedPack> = packs.iter().filter(|pack| !gone.contains(&pack.id.as_bytes()[0])).cloned().collect();
+        listed.retain(|(_, by)| !found.contains(by));
+        let expected = of_all.that(&|id| !found.contains(id));
+        let anew = Table::build(&left, &listed, &expected, Target::Memory).unwrap();
+        for without in [
+            Table::without(&table, &found, Target::Memory, &|| Ok(())).unwrap(),
+            in_file(|target| Table::without(&table, &found, target, &|| Ok(())).unwrap()),
+        ] {
+            check(&without, &left, &expected);
+            prop_assert_eq!(all(&without), all(&anew));
+        }
+    }
+
+    #[test]
     fn rubbish_is_refused(mut bytes: Vec<u8>, magic: bool) {
         if magic {
             bytes.splice(0..0, MAGIC);
@@ -102,7 +147,7 @@ proptest! {
     fn any_flip_is_noticed(contents in prop::collection::vec(contents(), 1..4), flip: prop::sample::Index) {
         let packs = packs(contents);
         let mut file = tempfile::tempfile().unwrap();
-        Table::build(&packs, &sources(0..2), Target::File(file.try_clone().unwrap(), &key())).unwrap();
+        build(&packs, &sources(0..2), Target::File(file.try_clone().unwrap(), &key()));
         let mut bytes = Vec::new();
         file.rewind().unwrap();
         file.read_to_end(&mut bytes).unwrap();
@@ -147,7 +192,7 @@ fn large() -> Vec<IndexedPack> {
 fn blocks_of_large_tables_are_verified_when_they_are_read() {
     let packs = large();
     let file = tempfile::tempfile().unwrap();
-    let written = Table::build(&packs, &sources(0..1), Target::File(file.try_clone().unwrap(), &key())).unwrap();
+    let written = build(&packs, &sources(0..1), Target::File(file.try_clone().unwrap(), &key()));
     assert!(file.metadata().unwrap().len() > 4_500_000);
     let blobs: Vec<BlobId> = packs.iter().flat_map(|pack| pack.contents.segments[0].blobs.clone()).collect();
     let found = |table: &Table| blobs.iter().filter(|blob| matches!(table.blob(blob), Ok(Some(_)))).count();

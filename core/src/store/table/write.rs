@@ -1,11 +1,11 @@
 //! Writing tables: from the contents of packs, or by merging other tables, into memory or into a file.
 
 use super::image::{BLOCK, CHECKSUM, Image, VerifiedFile, checksum, damaged, seal};
-use super::{BLOB, Counts, HEADER, ID, MAGIC, PACK, SEGMENT, SegmentPlace, SharedTable, Table};
+use super::{BLOB, Counts, HEADER, ID, LISTING, MAGIC, PACK, SEGMENT, SUPERSEDED, SegmentPlace, SharedTable, Table};
 use crate::crypto::SecretKey;
 use crate::error::{Error, Result, internal};
 use crate::format::pack::IndexedPack;
-use crate::id::{BlobId, IndexId, PackId};
+use crate::id::{BlobId, IndexId, PackId, SegmentId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write;
@@ -15,10 +15,19 @@ use std::os::unix::fs::FileExt;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Sources {
     pub(crate) covered: BTreeSet<IndexId>,
-    pub(crate) superseded: BTreeSet<IndexId>,
+    /// Each with one of those covered that says so.
+    pub(crate) superseded: BTreeSet<(IndexId, IndexId)>,
 }
 
 impl Sources {
+    /// What is left of them when some go.
+    pub(crate) fn that(&self, stays: &dyn Fn(&IndexId) -> bool) -> Sources {
+        Sources {
+            covered: self.covered.iter().copied().filter(stays).collect(),
+            superseded: self.superseded.iter().copied().filter(|(_, by)| stays(by)).collect(),
+        }
+    }
+
     pub(crate) fn extend(&mut self, other: &Sources) {
         self.covered.extend(&other.covered);
         self.superseded.extend(&other.superseded);
@@ -123,7 +132,28 @@ impl Output {
 }
 
 fn put_sources(output: &mut Output, sources: &Sources) -> Result<()> {
-    sources.covered.iter().chain(&sources.superseded).try_for_each(|id| output.put(id.as_bytes()))
+    sources.covered.iter().try_for_each(|id| output.put(id.as_bytes()))?;
+    let numbers = object_numbers(sources);
+    for (id, by) in &sources.superseded {
+        let by = numbers.get(by).ok_or_else(|| internal("build the index", "an object is not among those covered"))?;
+        output.put(&join::<SUPERSEDED>(&[id.as_bytes(), &by.to_le_bytes()]))?;
+    }
+    Ok(())
+}
+
+/// The numbers of the index objects that a table covers.
+fn object_numbers(sources: &Sources) -> BTreeMap<IndexId, u32> {
+    sources.covered.iter().copied().zip(0u32..).collect()
+}
+
+/// Writes which index object lists which pack, and returns how many records that makes.
+fn put_listings(output: &mut Output, mut listings: Vec<(u32, u32)>) -> Result<u64> {
+    listings.sort_unstable();
+    listings.dedup();
+    for (pack, object) in &listings {
+        output.put(&join::<LISTING>(&[&pack.to_le_bytes(), &object.to_le_bytes()]))?;
+    }
+    Ok(listings.len() as u64)
 }
 
 fn pack_record(id: &PackId, length: u64) -> [u8; PACK] {
@@ -158,7 +188,12 @@ fn join<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
 }
 
 /// A table of these packs. One that stands there several times is taken once.
-pub(super) fn build(packs: &[IndexedPack], sources: &Sources, target: Target<'_>) -> Result<Table> {
+pub(super) fn build(
+    packs: &[IndexedPack],
+    listings: &[(PackId, IndexId)],
+    sources: &Sources,
+    target: Target<'_>,
+) -> Result<Table> {
     let packs: BTreeMap<PackId, &IndexedPack> = packs.iter().map(|pack| (pack.id, pack)).collect();
     let mut output = Output::begin(target)?;
     let mut segments = Vec::new();
@@ -183,12 +218,16 @@ pub(super) fn build(packs: &[IndexedPack], sources: &Sources, target: Target<'_>
         output.put(&blob_record(id.as_bytes(), *segment, *position))?;
     }
     put_sources(&mut output, sources)?;
+    let (numbers, objects) = (packs.keys().copied().zip(0u32..).collect::<BTreeMap<_, _>>(), object_numbers(sources));
+    let listings = listings.iter().filter_map(|(pack, object)| Some((*numbers.get(pack)?, *objects.get(object)?)));
+    let listings = put_listings(&mut output, listings.collect())?;
     output.finish(Counts {
         packs: packs.len() as u64,
         segments: segments.len() as u64,
         blobs: blobs.len() as u64,
         covered: sources.covered.len() as u64,
         superseded: sources.superseded.len() as u64,
+        listings,
     })
 }
 
@@ -220,48 +259,91 @@ impl<I: Iterator<Item = Result<T>>, T: Ord> Merge<I, T> {
 /// Numbers of one table's records in the merged one.
 type Numbers = Vec<Vec<u32>>;
 
+/// The number of what is not taken over.
+const DROPPED: u32 = u32::MAX;
+
 fn translate(numbers: &Numbers, table: usize, number: u32) -> Result<u32> {
     let numbers = numbers.get(table).ok_or_else(damaged)?;
     usize::try_from(number).ok().and_then(|number| numbers.get(number)).copied().ok_or_else(damaged)
 }
 
-fn note(numbers: &mut Numbers, table: usize, number: u64) -> Result<u32> {
-    let number = u32::try_from(number).map_err(|_| too_many())?;
-    numbers.get_mut(table).ok_or_else(damaged)?.push(number);
-    Ok(number)
+fn note(numbers: &mut Numbers, table: usize, before: u32, number: u64) -> Result<()> {
+    let number = u32::try_from(number).ok().filter(|number| *number != DROPPED).ok_or_else(too_many)?;
+    let numbers = numbers.get_mut(table).ok_or_else(damaged)?;
+    let place = usize::try_from(before).ok().and_then(|before| numbers.get_mut(before));
+    *place.ok_or_else(damaged)? = number;
+    Ok(())
 }
 
-/// One table with everything these hold; packs that stand in several are taken once. Memory is needed for the
-/// numbers of segments and packs only. `pause` is called now and then and may stop the work.
-pub(super) fn merge(tables: &[SharedTable], target: Target<'_>, pause: &dyn Fn() -> Result<()>) -> Result<Table> {
+/// Nothing is taken over yet of so many records of each table.
+fn all_dropped(tables: &[SharedTable], count: impl Fn(&Table) -> u64) -> Result<Numbers> {
+    let none = |table: &SharedTable| Ok(vec![DROPPED; usize::try_from(count(table)).map_err(|_| too_many())?]);
+    tables.iter().map(none).collect()
+}
+
+/// One table with everything these hold of what stands in the index objects that stay; packs that stand in several are
+/// taken once. Memory is needed for the numbers of packs, segments and index objects only. `pause` is called now and then
+/// and may stop the work.
+pub(super) fn merge(
+    tables: &[SharedTable],
+    stays: &dyn Fn(&IndexId) -> bool,
+    target: Target<'_>,
+    pause: &dyn Fn() -> Result<()>,
+) -> Result<Table> {
     let mut output = Output::begin(target)?;
     let mut counts = Counts::default();
-    let none = || -> Numbers { tables.iter().map(|_| Vec::new()).collect() };
 
-    let mut packs = none();
-    let mut merged = Merge::new(tables.iter().map(|table| table.packs()))?;
+    let mut sources = Sources::default();
+    let mut covered = Vec::new();
+    for table in tables {
+        let before = table.sources()?;
+        sources.extend(&before.that(stays));
+        covered.push(before.covered);
+    }
+    let numbers = object_numbers(&sources);
+    let number = |id: &IndexId| numbers.get(id).copied().unwrap_or(DROPPED);
+    let objects: Numbers = covered.iter().map(|covered| covered.iter().map(number).collect()).collect();
+
+    // What no object lists that stays, goes.
+    let mut listed = all_dropped(tables, |table| table.packs.count)?;
+    for (number, table) in tables.iter().enumerate() {
+        for listing in table.listing_records() {
+            let (pack, object) = listing?;
+            if translate(&objects, number, object)? != DROPPED {
+                note(&mut listed, number, pack, 0)?;
+            }
+        }
+    }
+    let mut packs = all_dropped(tables, |table| table.packs.count)?;
+    let streams = tables.iter().zip(&listed).map(|(table, listed)| {
+        let numbered = table.packs().zip(0u32..).zip(listed.iter().copied()).filter(|(_, listed)| *listed != DROPPED);
+        numbered.map(|((pack, before), _)| pack.map(|(id, length)| (id, length, before)))
+    });
+    let mut merged = Merge::new(streams)?;
     let mut last = None;
-    while let Some((table, (id, length))) = merged.next()? {
+    while let Some((table, (id, length, before))) = merged.next()? {
         if last != Some(id) {
             output.put(&pack_record(&id, length))?;
             counts.packs += 1;
             last = Some(id);
         }
-        note(&mut packs, table, counts.packs - 1)?;
+        note(&mut packs, table, before, counts.packs - 1)?;
     }
+    drop(merged);
 
-    let mut segments = none();
+    let mut segments = all_dropped(tables, |table| table.segments.count)?;
     let streams = tables.iter().map(|table| table.segment_records()).enumerate();
     let streams = streams.map(|(table, records)| {
         let packs = &packs;
-        records.map(move |record| {
+        let taken = records.zip(0u32..).map(move |(record, before)| -> Result<(SegmentId, u32, u32, ByPlace)> {
             let (place, pack) = record?;
-            Ok((place.header.id, translate(packs, table, pack)?, ByPlace(place)))
-        })
+            Ok((place.header.id, translate(packs, table, pack)?, before, ByPlace(place)))
+        });
+        taken.filter(|taken| !matches!(taken, Ok((_, DROPPED, ..))))
     });
     let mut merged = Merge::new(streams)?;
     let mut last = None;
-    while let Some((table, (id, pack, ByPlace(place)))) = merged.next()? {
+    while let Some((table, (id, pack, before, ByPlace(place)))) = merged.next()? {
         if last != Some((id, pack)) {
             output.put(&segment_record(&place, pack))?;
             counts.segments += 1;
@@ -270,17 +352,18 @@ pub(super) fn merge(tables: &[SharedTable], target: Target<'_>, pause: &dyn Fn()
                 pause()?;
             }
         }
-        note(&mut segments, table, counts.segments - 1)?;
+        note(&mut segments, table, before, counts.segments - 1)?;
     }
     drop(merged);
 
     let streams = tables.iter().map(|table| table.blob_records()).enumerate();
     let streams = streams.map(|(table, records)| {
         let segments = &segments;
-        records.map(move |record| {
+        let taken = records.map(move |record| -> Result<(BlobId, u32, u32)> {
             let (id, segment, position) = record?;
             Ok((id, translate(segments, table, segment)?, position))
-        })
+        });
+        taken.filter(|taken| !matches!(taken, Ok((_, DROPPED, _))))
     });
     let mut merged = Merge::new(streams)?;
     let mut last = None;
@@ -297,13 +380,20 @@ pub(super) fn merge(tables: &[SharedTable], target: Target<'_>, pause: &dyn Fn()
     if u32::try_from(counts.blobs).is_err() {
         return Err(too_many());
     }
-    let mut sources = Sources::default();
-    for table in tables {
-        sources.extend(&table.sources()?);
-    }
     put_sources(&mut output, &sources)?;
     counts.covered = sources.covered.len() as u64;
     counts.superseded = sources.superseded.len() as u64;
+    let mut listings = Vec::new();
+    for (number, table) in tables.iter().enumerate() {
+        for listing in table.listing_records() {
+            let (pack, object) = listing?;
+            let object = translate(&objects, number, object)?;
+            if object != DROPPED {
+                listings.push((translate(&packs, number, pack)?, object));
+            }
+        }
+    }
+    counts.listings = put_listings(&mut output, listings)?;
     output.finish(counts)
 }
 
@@ -332,8 +422,8 @@ impl Ord for ByPlace {
 
 impl Counts {
     fn header(self) -> [u8; HEADER] {
-        let Counts { packs, segments, blobs, covered, superseded } = self;
-        let counts = [packs, segments, blobs, covered, superseded].map(u64::to_le_bytes);
+        let Counts { packs, segments, blobs, covered, superseded, listings } = self;
+        let counts = [packs, segments, blobs, covered, superseded, listings].map(u64::to_le_bytes);
         join(&[&MAGIC, counts.as_flattened()])
     }
 }

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
-use strongroom::{ForgetOptions, GroupBy, PeriodKind, RetentionPolicy, SnapshotFilter};
+use strongroom::{Folder, ForgetOptions, GroupBy, ObjectName, PeriodKind, RetentionPolicy, SnapshotFilter};
 
 /// Removes snapshots by a policy or by name, and says why each stays or goes
 ///
@@ -21,9 +21,11 @@ use strongroom::{ForgetOptions, GroupBy, PeriodKind, RetentionPolicy, SnapshotFi
 /// then frees what the removed snapshots alone referred to.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXIT_CODES)]
-#[command(override_usage = "strongroom forget [OPTIONS] SNAPSHOT...\n       strongroom forget [OPTIONS] --keep-...")]
+#[command(override_usage = "strongroom forget [OPTIONS] SNAPSHOT...
+       strongroom forget [OPTIONS] --keep-...
+       strongroom forget [OPTIONS] --damaged OBJECT...")]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args([
-    "snapshots", "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly",
+    "snapshots", "damaged", "keep_last", "keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly",
     "keep_within", "keep_within_hourly", "keep_within_daily", "keep_within_weekly", "keep_within_monthly",
     "keep_within_yearly", "keep_tag",
 ]))]
@@ -31,6 +33,10 @@ pub(crate) struct ForgetArgs {
     /// Removes these: `latest`, or the beginning of an id
     #[arg(value_name = "SNAPSHOT", conflicts_with_all = ["rules", "choosing"])]
     snapshots: Vec<String>,
+    /// Removes these, which cannot be read or trusted: whole ids, or names as other commands show them
+    #[arg(long, value_name = "OBJECT", num_args = 1.., value_parser = parse_object)]
+    #[arg(conflicts_with_all = ["snapshots", "rules", "choosing"])]
+    damaged: Vec<ObjectName>,
     #[command(flatten)]
     rules: Rules,
     #[command(flatten)]
@@ -114,6 +120,12 @@ struct Choosing {
     tag: Vec<String>,
 }
 
+/// An object of the folder of snapshots, by its name with the folder or without it.
+fn parse_object(text: &str) -> Result<ObjectName, String> {
+    let file = text.strip_prefix("snapshots/").unwrap_or(text);
+    ObjectName::new(Folder::Snapshots, file).map_err(|error| error.to_string())
+}
+
 fn parse_count(text: &str) -> Result<u32, String> {
     match text {
         "all" => Ok(u32::MAX),
@@ -183,7 +195,9 @@ impl Choosing {
 pub(crate) fn run(app: &App, args: &ForgetArgs) -> Result<Exit> {
     let repository = app.open()?;
     let named = !args.snapshots.is_empty();
-    let options = if named {
+    let options = if !args.damaged.is_empty() {
+        ForgetOptions::damaged(args.damaged.iter().cloned())
+    } else if named {
         let find = |spec: &String| Ok(FilterArgs::default().one(&repository, spec)?.id);
         ForgetOptions::snapshots(args.snapshots.iter().map(find).collect::<Result<Vec<_>>>()?)
     } else {
@@ -207,7 +221,7 @@ pub(crate) fn run(app: &App, args: &ForgetArgs) -> Result<Exit> {
     })?;
     show::report(&app.ui, &report)?;
     // Whoever named one wants it gone.
-    let partial = !report.rejected.is_empty() || (named && report.kept > 0);
+    let partial = !report.rejected.is_empty() || ((named || !args.damaged.is_empty()) && report.kept > 0);
     Ok(if partial { Exit::Partial } else { Exit::Complete })
 }
 
@@ -222,6 +236,16 @@ mod tests {
         assert_eq!(parse_groups("all"), Ok(GroupBy::all_together()));
         for wrong in ["", "tags", "host,", "all,host"] {
             assert!(parse_groups(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn objects_are_named_with_their_folder_or_without() {
+        let name = "ab".repeat(32);
+        assert_eq!(parse_object(&name), parse_object(&format!("snapshots/{name}")));
+        assert_eq!(parse_object(&name).unwrap().to_string(), format!("snapshots/{name}"));
+        for wrong in ["", "packs/ab", "../config", "A B"] {
+            assert!(parse_object(wrong).is_err(), "{wrong}");
         }
     }
 

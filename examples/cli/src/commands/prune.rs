@@ -1,14 +1,14 @@
 //! `strongroom prune`
 
 use crate::app::App;
-use crate::exit::{EXIT_CODES, Exit, Result};
+use crate::exit::{EXIT_CODES, Exit, Failure, Result};
 use crate::output::json::{self, record};
 use crate::output::units::{counted, parse_size, size, span};
 use crate::output::{Paint, Ui};
 use crate::signals::Stop;
 use clap::Args;
 use serde_json::json;
-use strongroom::{Outcome, PruneOptions, PruneReport};
+use strongroom::{Error, ErrorKind, Outcome, PruneOptions, PruneReport};
 
 /// Frees the space of what no snapshot needs any more
 ///
@@ -44,7 +44,7 @@ pub(crate) fn run(app: &App, args: &PruneArgs) -> Result<Exit> {
     let (ctx, monitor) = app.operation(Stop::Suspends);
     let done = repository.prune(&options, &ctx);
     monitor.finish();
-    let report = done?;
+    let report = done.map_err(way_on)?;
     let ids = |ids: &[String]| json!(ids);
     app.ui.json(&record(
         "summary",
@@ -72,6 +72,29 @@ pub(crate) fn run(app: &App, args: &PruneArgs) -> Result<Exit> {
     ))?;
     tell(&app.ui, &report, args.dry_run);
     Ok(report.outcome.into())
+}
+
+/// Says what to do about what is in the way.
+fn way_on(error: Error) -> Failure {
+    let object = error.object_name().unwrap_or_default().to_owned();
+    let missing = error.kind() == ErrorKind::NotFound;
+    let failure = Failure::from(error);
+    if let Some(snapshot) = object.strip_prefix("snapshots/") {
+        return failure.hint(format!(
+            "put back a sound copy of it, or give it up with `strongroom forget --damaged {snapshot}` and prune again: what it \
+             alone led to is freed then"
+        ));
+    }
+    if object.starts_with("index/") {
+        return failure.hint("run `strongroom repair`, then prune again");
+    }
+    if missing {
+        return failure.hint(
+            "run `strongroom repair`, which saves what is whole of the snapshots that lack something and names them; then \
+             forget these, and prune again",
+        );
+    }
+    failure
 }
 
 fn tell(ui: &Ui, report: &PruneReport, dry_run: bool) {

@@ -8,7 +8,7 @@ use crate::output::units::{counted, local, rfc3339, span};
 use crate::output::{Paint, Ui};
 use serde_json::{Value, json};
 use std::time::Duration;
-use strongroom::{ForgetReport, KeepReason, RemoveReason, RetentionDecision, RetentionGroup};
+use strongroom::{DamagedSnapshot, ForgetReport, KeepReason, RemoveReason, RetentionDecision, RetentionGroup};
 
 pub(super) fn report(ui: &Ui, report: &ForgetReport) -> Result {
     for group in &report.groups {
@@ -20,6 +20,15 @@ pub(super) fn report(ui: &Ui, report: &ForgetReport) -> Result {
             ui.data(&ui.paint(Paint::Cyan, &heading(group)))?;
             ui.table(&table(&group.decisions))?;
             ui.data("")?;
+        }
+    }
+    for one in &report.damaged {
+        if ui.is_json() {
+            ui.json(&damaged_record(one))?;
+        } else {
+            let says = one.held_until.map_or("goes", |_| "stays");
+            let held = one.held_until.map(|until| format!("held until {}: ", local(until))).unwrap_or_default();
+            ui.data(&format!("{says}  {}  {held}{}", one.name, message(one.error.detail_text().unwrap_or_default())))?;
         }
     }
     for (_, error) in &report.rejected {
@@ -40,6 +49,19 @@ pub(super) fn report(ui: &Ui, report: &ForgetReport) -> Result {
     ))?;
     tell(ui, report);
     Ok(())
+}
+
+fn damaged_record(one: &DamagedSnapshot) -> Value {
+    record(
+        "damaged",
+        json!({
+            "object": one.name.to_string(),
+            "stays": one.held_until.is_some(),
+            "error": one.error.kind().name(),
+            "detail": one.error.detail_text(),
+            "held_until": one.held_until.map(rfc3339),
+        }),
+    )
 }
 
 fn tell(ui: &Ui, report: &ForgetReport) {
