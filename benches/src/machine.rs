@@ -1,5 +1,6 @@
 //! What the figures were taken on.
 
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -42,6 +43,17 @@ impl Machine {
             "cores": self.cores,
             "memory_gib": self.memory_gib,
             "load_at_start": self.load,
+        })
+    }
+
+    /// One that was written down.
+    pub(crate) fn from_json(json: &Value) -> Result<Self> {
+        let number = |name: &str| json[name].as_u64().with_context(|| format!("the machine's {name} is not told"));
+        Ok(Machine {
+            processor: json["processor"].as_str().context("the processor is not told")?.to_owned(),
+            cores: usize::try_from(number("cores")?)?,
+            memory_gib: number("memory_gib")?,
+            load: json["load_at_start"].as_f64(),
         })
     }
 }

@@ -3,9 +3,13 @@
 mod compare;
 mod data;
 mod end_to_end;
+mod index;
 mod machine;
+mod open;
 mod peers;
+mod plot;
 mod process;
+mod report;
 mod scaling;
 mod stages;
 mod statistics;
@@ -30,6 +34,9 @@ enum Command {
     Stages(stages::Arguments),
     EndToEnd(end_to_end::Arguments),
     Scaling(scaling::Arguments),
+    Index(index::Arguments),
+    Open(open::Arguments),
+    Report(report::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +45,9 @@ fn main() -> ExitCode {
             Command::Stages(arguments) => stages::run(&arguments),
             Command::EndToEnd(arguments) => end_to_end::run(&arguments),
             Command::Scaling(arguments) => scaling::run(&arguments),
+            Command::Index(arguments) => index::run(&arguments),
+            Command::Open(arguments) => open::run(&arguments),
+            Command::Report(arguments) => report::run(&arguments),
         }
     };
     match run() {

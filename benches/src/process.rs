@@ -51,8 +51,23 @@ fn duration(time: libc::timeval) -> Duration {
 /// Bytes of this process's own largest resident set: below it no peak can be told. Nothing where the system does not
 /// say.
 pub(crate) fn own_peak() -> Option<u64> {
+    status("VmHWM")
+}
+
+/// Bytes of memory of its own that this process holds at this moment, files mapped into it left out.
+pub(crate) fn anonymous() -> Option<u64> {
+    status("RssAnon")
+}
+
+/// Forgets how much this process held at most, where the system can.
+pub(crate) fn reset_peak() {
+    // Where it cannot, peaks are those since the start, and so too high rather than too low.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
+fn status(field: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     Some(line.trim().split(' ').next()?.parse::<u64>().ok()? * 1024)
 }
 

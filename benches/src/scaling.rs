@@ -1,6 +1,6 @@
 //! The same work with other budgets: one thread and more, and the memory of a phone.
 
-use crate::end_to_end::{StepKind, Subject, What, measure, write_json};
+use crate::end_to_end::{Kind, Subject, What, measure, write_json};
 use crate::peers;
 use anyhow::Result;
 use clap::Args;
@@ -26,37 +26,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
             let mut subject = Subject::new(found.clone());
             subject.label = if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") };
             subject.options.push(format!("--threads={threads}"));
+            subject.try_small_passphrase();
             subjects.push(subject);
         }
         let mut small = Subject::new(found);
         "2 threads, 48 MiB".clone_into(&mut small.label);
-        // What `Budget::small` of the library is.
-        small.options.extend(["--threads=2".to_owned(), "--memory=48M".to_owned()]);
+        small.be_small();
         subjects.push(small);
     }
-    for subject in &mut subjects {
-        // Trying a passphrase takes 64 MiB unless told otherwise, more than the engine may: it would hide the peak
-        // of the engine in every step.
-        subject.init_options.push("--passphrase-memory=19M".to_owned());
-    }
-    let (report, right) = measure(&arguments.what, &subjects)?;
-    print!("\n{}", report.markdown(false));
-    for results in &report.results {
-        println!();
-        for step in [StepKind::First, StepKind::Restore] {
-            let Some(alone) = results.wall(step, 0) else { continue };
-            for (subject, label) in results.subjects.iter().enumerate().skip(1) {
-                if let Some(wall) = results.wall(step, subject) {
-                    println!(
-                        "- {}: {}, {label}: {:.2} times as fast as 1 thread",
-                        results.name,
-                        step.name(),
-                        alone / wall
-                    );
-                }
-            }
-        }
-    }
+    let (report, right) = measure(Kind::Scaling, &arguments.what, &subjects)?;
+    print!("\n{}", report.markdown());
     write_json(&arguments.what, &report)?;
     Ok(right)
 }

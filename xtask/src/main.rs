@@ -2,6 +2,7 @@
 
 mod commands;
 mod fuzz;
+mod instructions;
 mod layers;
 mod links;
 mod lint;
@@ -22,8 +23,8 @@ const HELP: &str = "\
 The one door to every check of the workspace.
 
 cargo xtask test [--all] [--quiet] [STEP...]
-    Runs every test there is, or only the named steps: layers, links, rust, reader. A tool that this
-    machine lacks skips the tests that need it, by name; with --all its absence is a failure.
+    Runs every test there is, or only the named steps: layers, links, rust, reader, instructions. A tool
+    that this machine lacks skips the tests that need it, by name; with --all its absence is a failure.
     --quiet leaves the lines of passing tests out.
 cargo xtask lint [--all] [CHECK...]
     Formatting, clippy, documentation, dependencies: fmt, clippy, doc, bans, licenses, sources,
@@ -32,6 +33,9 @@ cargo xtask layers
     The import layers of core alone.
 cargo xtask bench [ARGUMENT...]
     The benchmarks, in the release profile; arguments go to the benchmark program.
+cargo xtask bench instructions [--update]
+    Counts the instructions of a small job that is always the same; --update keeps what is counted in
+    benches/instructions.json, which `cargo xtask test` holds every build against.
 cargo xtask quickstart [ARGUMENT...]
     Builds the `strongroom` command and runs its quickstart, on this project's folder if none is named.
 cargo xtask soak [SECONDS]
@@ -74,7 +78,10 @@ fn run() -> Result<ExitCode> {
             options.only.push("layers".to_owned());
             finish(tests::run(&workspace, &options))
         }
-        "bench" => commands::bench(&workspace, &arguments),
+        "bench" => match arguments.split_first() {
+            Some((name, rest)) if name == "instructions" => instructions::bench(&workspace, rest),
+            _ => commands::bench(&workspace, &arguments),
+        },
         "quickstart" => commands::quickstart(&workspace, &arguments),
         "soak" => commands::soak(&workspace, &arguments),
         "fuzz" => fuzz::run(&workspace, &arguments),

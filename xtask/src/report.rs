@@ -97,11 +97,11 @@ impl Report {
 
     /// Prints a table of the steps, then the closing line.
     pub(crate) fn print(&self) {
-        println!("{:<12} {:>7} {:>7} {:>7} {:>9}", "step", "passed", "failed", "skipped", "time");
+        println!("{:<13} {:>7} {:>7} {:>7} {:>9}", "step", "passed", "failed", "skipped", "time");
         for (name, outcome, time) in &self.steps {
             let Tally { passed, failed, skipped } = outcome.tally;
             let seconds = time.as_secs_f64();
-            println!("{name:<12} {passed:>7} {failed:>7} {skipped:>7} {seconds:>7.1} s");
+            println!("{name:<13} {passed:>7} {failed:>7} {skipped:>7} {seconds:>7.1} s");
         }
         for (name, outcome, _) in &self.steps {
             if outcome.tally.failed > 0 || outcome.tally.skipped > 0 {

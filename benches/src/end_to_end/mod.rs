@@ -1,21 +1,22 @@
 //! Whole backups, beside other tools that are installed.
 
+mod json;
 mod report;
 mod subject;
 
 use crate::compare::{compare, extent, restored};
-use crate::data::{self, DataSet};
+use crate::data::{self, Choice, DataSet, Next};
 use crate::machine::Machine;
 use crate::{peers, process};
 use anyhow::{Context, Result, ensure};
-use clap::{Args, ValueHint};
-use report::{Report, Results, Sample, Step};
+use clap::{Args, ValueEnum, ValueHint};
+use report::{Results, Sample, Step};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use subject::{Job, Place};
 
-pub(crate) use report::Step as StepKind;
+pub(crate) use report::{Kind, Report};
 pub(crate) use subject::Subject;
 
 /// Backs up, restores and checks data sets with every tool there is, and compares what that takes
@@ -29,24 +30,53 @@ pub(crate) struct Arguments {
     /// Where a tool is, unless it is on the PATH; may be given several times
     #[arg(long, value_name = "NAME=PATH")]
     bin: Vec<String>,
-    /// Compression level of strongroom, instead of its default; the others stay at about zstd 3
+    /// Ways to run strongroom, each in a column of its own; the others stay at about zstd 3
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', default_value = "default")]
+    variants: Vec<Variant>,
+    /// Compression level of the default variant, instead of strongroom's own
     #[arg(long, value_name = "LEVEL", allow_negative_numbers = true)]
     level: Option<i32>,
+}
+
+/// A way to run strongroom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Variant {
+    /// As it comes
+    Default,
+    /// zstd level 1
+    Fast,
+    /// Two threads and 48 MiB, as the library's `Budget::small`
+    Small,
+}
+
+impl Variant {
+    fn subject(self, found: peers::Found, level: Option<i32>) -> Subject {
+        let mut subject = Subject::new(found);
+        match (self, level) {
+            (Variant::Default, None) => {}
+            (Variant::Default, Some(level)) => {
+                subject.backup_options.push(format!("--level={level}"));
+                subject.label += &format!(" level {level}");
+            }
+            (Variant::Fast, _) => {
+                subject.backup_options.push("--level=1".to_owned());
+                subject.label += " fast";
+            }
+            (Variant::Small, _) => {
+                subject.be_small();
+                subject.label += " small";
+            }
+        }
+        subject
+    }
 }
 
 /// What is backed up, where, and how often.
 #[derive(Debug, Args)]
 pub(crate) struct What {
-    /// A folder to back up a copy of; may be given several times
-    #[arg(long, value_name = "NAME=DIR", value_hint = ValueHint::DirPath)]
-    data: Vec<String>,
-    /// What takes that folder's place for the next backup [default: of the first one]
-    #[arg(long, value_name = "[NAME=]DIR", value_hint = ValueHint::DirPath)]
-    next: Vec<String>,
-    /// Generated data: `random[:SIZE]`, `tiny[:FILES]`; may be given several times
-    #[arg(long, value_name = "SET")]
-    generate: Vec<String>,
-    /// What generated data are made from
+    #[command(flatten)]
+    choice: Choice,
+    /// What made data are made and changed from
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
     /// Folder that source, repositories and targets are put in, best on a file system in memory
@@ -62,19 +92,19 @@ pub(crate) struct What {
 
 /// Runs the command; whether every restore by this workspace's tool was right.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
-    let mut subjects: Vec<Subject> =
-        peers::find(&arguments.peers, &arguments.bin)?.into_iter().map(Subject::new).collect();
-    ensure!(!subjects.is_empty(), "there is no tool to measure");
-    // The first column is the one that is compared.
-    subjects.sort_by_key(|subject| subject.found.peer.name != peers::OWN);
-    if let Some(level) = arguments.level {
-        for subject in subjects.iter_mut().filter(|subject| subject.found.peer.name == peers::OWN) {
-            subject.backup_options.push(format!("--level={level}"));
-            subject.label += &format!(" level {level}");
+    let mut subjects = Vec::new();
+    for found in peers::find(&arguments.peers, &arguments.bin)? {
+        if found.peer.name == peers::OWN {
+            subjects.extend(arguments.variants.iter().map(|variant| variant.subject(found.clone(), arguments.level)));
+        } else {
+            subjects.push(Subject::new(found));
         }
     }
-    let (report, right) = measure(&arguments.what, &subjects)?;
-    print!("\n{}", report.markdown(subjects[0].found.peer.name == peers::OWN));
+    ensure!(!subjects.is_empty(), "there is no tool to measure");
+    // The first columns are those that are compared with the others.
+    subjects.sort_by_key(|subject| subject.found.peer.name != peers::OWN);
+    let (report, right) = measure(Kind::EndToEnd, &arguments.what, &subjects)?;
+    print!("\n{}", report.markdown());
     write_json(&arguments.what, &report)?;
     Ok(right)
 }
@@ -85,14 +115,14 @@ pub(crate) fn write_json(what: &What, report: &Report) -> Result<()> {
 }
 
 /// Does everything as often as asked for; and whether every restore by this workspace's tool was right.
-pub(crate) fn measure(what: &What, subjects: &[Subject]) -> Result<(Report, bool)> {
-    let sets = data::chosen(&what.data, &what.next, &what.generate)?;
+pub(crate) fn measure(kind: Kind, what: &What, subjects: &[Subject]) -> Result<(Report, bool)> {
+    let sets = data::chosen(&what.choice)?;
     let machine = Machine::here();
     fs::create_dir_all(&what.work).with_context(|| format!("cannot make {}", what.work.display()))?;
     // Removed when it goes out of scope, whatever happens.
     let work = tempfile::Builder::new().prefix("strongroom-bench-").tempdir_in(&what.work)?;
     let work_path = fs::canonicalize(work.path())?;
-    let mut report = Report { machine, runs: what.runs, least_peak: None, results: Vec::new() };
+    let mut report = Report { kind, machine, runs: what.runs, least_peak: None, results: Vec::new() };
     let mut right = true;
     for set in &sets {
         let mut session = Session {
@@ -106,6 +136,7 @@ pub(crate) fn measure(what: &What, subjects: &[Subject]) -> Result<(Report, bool
                 name: set.name.clone(),
                 extent: Default::default(),
                 subjects: subjects.iter().map(|subject| subject.label.clone()).collect(),
+                own: subjects.iter().filter(|subject| subject.found.peer.name == peers::OWN).count(),
                 samples: BTreeMap::new(),
                 differences: Vec::new(),
             },
@@ -150,10 +181,9 @@ impl Session<'_> {
         self.step(Step::First, Job::Backup, &mut places, &order)?;
         self.step(Step::Unchanged, Job::Backup, &mut places, &order)?;
         self.step(Step::Restore, Job::Restore, &mut places, &order)?;
-        if let Some(next) = &self.set.next {
-            fs::remove_dir_all(&source)?;
-            data::copy(next, &source)?;
-            self.step(Step::Next, Job::Backup, &mut places, &order)?;
+        if self.set.advance(&source, self.seed)? {
+            let edited = self.set.next == Some(Next::Edit);
+            self.step(if edited { Step::Changed } else { Step::Next }, Job::Backup, &mut places, &order)?;
             self.step(Step::RestoreNext, Job::Restore, &mut places, &order)?;
         }
         self.step(Step::Check, Job::Check, &mut places, &order)?;

@@ -1,12 +1,12 @@
-//! What came out, as a table for people and as JSON for programs.
+//! What came out, as tables and plots.
 
 use crate::compare::Extent;
 use crate::machine::Machine;
+use crate::plot::{Bars, Group};
 use crate::process::Usage;
 use crate::statistics::median;
 use crate::table::markdown;
 use crate::units::{count, mib, seconds, size};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The steps, in the order they are taken and shown.
@@ -16,14 +16,23 @@ pub(crate) enum Step {
     Unchanged,
     Restore,
     Next,
+    Changed,
     RestoreNext,
     Check,
     CheckContent,
 }
 
 impl Step {
-    pub(crate) const ALL: [Step; 7] =
-        [Step::First, Step::Unchanged, Step::Restore, Step::Next, Step::RestoreNext, Step::Check, Step::CheckContent];
+    pub(crate) const ALL: [Step; 8] = [
+        Step::First,
+        Step::Unchanged,
+        Step::Restore,
+        Step::Next,
+        Step::Changed,
+        Step::RestoreNext,
+        Step::Check,
+        Step::CheckContent,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -31,6 +40,7 @@ impl Step {
             Step::Unchanged => "unchanged backup",
             Step::Restore => "restore",
             Step::Next => "next release in place",
+            Step::Changed => "changed in place",
             Step::RestoreNext => "restore of that",
             Step::Check => "check, all data",
             Step::CheckContent => "check, content too",
@@ -51,8 +61,10 @@ pub(crate) struct Sample {
 pub(crate) struct Results {
     pub(crate) name: String,
     pub(crate) extent: Extent,
-    /// The columns; the first one is what the others are compared with.
+    /// The columns.
     pub(crate) subjects: Vec<String>,
+    /// How many of them, the first ones, are ways to run this workspace's tool.
+    pub(crate) own: usize,
     pub(crate) samples: BTreeMap<(Step, usize), Vec<Sample>>,
     /// What restores were not: subject and step, and what differs.
     pub(crate) differences: Vec<String>,
@@ -78,21 +90,43 @@ impl Results {
         format!("{} / {} / {peak:.0}{repository}", seconds(wall), seconds(cpu))
     }
 
-    /// Wall time of the first column as a share of the best of the others.
-    fn ratio(&self, step: Step) -> Option<f64> {
-        let others = (1..self.subjects.len()).filter_map(|subject| self.wall(step, subject));
-        let best = others.min_by(f64::total_cmp)?;
-        Some(self.wall(step, 0)? / best)
+    /// What a column took, as shares of the best of the other tools: wall time, CPU time and size of the repository.
+    fn shares(&self, step: Step, subject: usize) -> Option<String> {
+        let share = |value: &dyn Fn(&Sample) -> Option<f64>| {
+            let others = (self.own..self.subjects.len()).filter_map(|other| self.middle(step, other, value));
+            Some(self.middle(step, subject, value)? / others.min_by(f64::total_cmp)?)
+        };
+        let shares = [
+            share(&|sample| Some(sample.usage.wall.as_secs_f64()))?,
+            share(&|sample| Some(sample.usage.cpu.as_secs_f64()))?,
+        ];
+        let repository = share(&|sample| sample.repository.map(|bytes| bytes as f64));
+        let repository = repository.map(|share| format!("; {share:.2}")).unwrap_or_default();
+        Some(format!("{:.2} / {:.2}{repository}", shares[0], shares[1]))
     }
 
-    /// Steps down, subjects across. `compared` adds how the first one does against the best of the others.
-    pub(crate) fn table(&self, compared: bool) -> String {
-        let compared = compared && self.subjects.len() > 1;
+    /// How many times as fast a column is as the first one.
+    fn gain(&self, step: Step, subject: usize) -> Option<String> {
+        Some(format!("{:.2}", self.wall(step, 0)? / self.wall(step, subject)?))
+    }
+
+    /// Steps down, subjects across, and then how they compare.
+    pub(crate) fn table(&self, kind: Kind) -> String {
         let what = format!("{}: {} entries, {}", self.name, count(self.extent.entries), size(self.extent.bytes));
         let mut head = vec![what];
         head.extend(self.subjects.iter().cloned());
-        if compared {
-            head.push("wall, share of the best other".to_owned());
+        let compared: Vec<usize> = match kind {
+            Kind::EndToEnd if self.own < self.subjects.len() => (0..self.own).collect(),
+            Kind::EndToEnd => Vec::new(),
+            Kind::Scaling => (1..self.subjects.len()).collect(),
+        };
+        for subject in &compared {
+            let label = &self.subjects[*subject];
+            head.push(match kind {
+                Kind::EndToEnd if self.own == 1 => "share of the best other".to_owned(),
+                Kind::EndToEnd => format!("share, {label}"),
+                Kind::Scaling => format!("{label}: times as fast"),
+            });
         }
         let mut rows = Vec::new();
         for step in Step::ALL {
@@ -101,41 +135,55 @@ impl Results {
             if row.iter().skip(1).all(String::is_empty) {
                 continue;
             }
-            if compared {
-                row.push(self.ratio(step).map(|ratio| format!("{ratio:.2}")).unwrap_or_default());
+            for subject in &compared {
+                let cell = match kind {
+                    Kind::EndToEnd => self.shares(step, *subject),
+                    Kind::Scaling => self.gain(step, *subject),
+                };
+                row.push(cell.unwrap_or_default());
             }
             rows.push(row);
         }
         markdown(&head, &rows)
     }
 
-    fn json(&self) -> Value {
-        let samples = |subject: usize| -> BTreeMap<&str, Vec<Value>> {
-            let steps = Step::ALL.into_iter().filter_map(|step| Some((step, self.samples.get(&(step, subject))?)));
-            let sample = |sample: &Sample| {
-                json!({
-                    "wall_seconds": sample.usage.wall.as_secs_f64(),
-                    "cpu_seconds": sample.usage.cpu.as_secs_f64(),
-                    "peak_bytes": sample.usage.peak,
-                    "repository_bytes": sample.repository,
-                })
+    /// Plots with the ends of their names.
+    fn plots(&self) -> [(&'static str, Bars); 3] {
+        let bars = |title: &str, unit, value: &dyn Fn(&Sample) -> f64| {
+            let group = |step: Step| {
+                let values = (0..self.subjects.len()).map(|subject| self.middle(step, subject, |one| Some(value(one))));
+                Group { label: step.name().to_owned(), values: values.collect() }
             };
-            steps.map(|(step, samples)| (step.name(), samples.iter().map(sample).collect())).collect()
+            let groups = Step::ALL.into_iter().map(group).filter(|group| group.values.iter().any(Option::is_some));
+            Bars {
+                title: format!("{}: {title}", self.name),
+                unit,
+                series: self.subjects.clone(),
+                own: self.own,
+                groups: groups.collect(),
+            }
         };
-        let tool = |(subject, label): (usize, &String)| json!({ "tool": label, "samples": samples(subject) });
-        json!({
-            "data": self.name,
-            "entries": self.extent.entries,
-            "bytes": self.extent.bytes,
-            "tools": self.subjects.iter().enumerate().map(tool).collect::<Vec<_>>(),
-            "differences": self.differences,
-        })
+        [
+            ("wall", bars("wall time, seconds", "s", &|sample| sample.usage.wall.as_secs_f64())),
+            ("cpu", bars("CPU time, seconds", "s", &|sample| sample.usage.cpu.as_secs_f64())),
+            ("memory", bars("peak memory, MiB", "MiB", &|sample| mib(sample.usage.peak))),
+        ]
     }
+}
+
+/// What was compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// This workspace's tool with others.
+    EndToEnd,
+    /// One tool under different budgets.
+    Scaling,
 }
 
 /// Everything of one call.
 #[derive(Debug)]
 pub(crate) struct Report {
+    pub(crate) kind: Kind,
     pub(crate) machine: Machine,
     pub(crate) runs: u32,
     /// Below this many bytes no peak can be told.
@@ -144,11 +192,14 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn markdown(&self, compared: bool) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let mut out = String::from("Wall s / CPU s / peak MiB; repository MiB after it.");
         out += &format!(" Median of {}. {}.\n", runs(self.runs), self.machine.describe());
+        if self.kind == Kind::EndToEnd {
+            out += "Shares are those of wall time / CPU time; size of the repository.\n";
+        }
         for results in &self.results {
-            out += &format!("\n{}", results.table(compared));
+            out += &format!("\n{}", results.table(self.kind));
             for difference in &results.differences {
                 out += &format!("\n- {difference}");
             }
@@ -159,13 +210,16 @@ impl Report {
         out
     }
 
-    pub(crate) fn json(&self) -> Value {
-        json!({
-            "machine": self.machine.json(),
-            "runs": self.runs,
-            "least_peak_bytes": self.least_peak,
-            "results": self.results.iter().map(Results::json).collect::<Vec<_>>(),
-        })
+    /// Pictures by their names.
+    pub(crate) fn plots(&self) -> Vec<(String, String)> {
+        let prefix = if self.kind == Kind::Scaling { "scaling-" } else { "" };
+        let mut plots = Vec::new();
+        for results in &self.results {
+            for (name, bars) in results.plots() {
+                plots.push((format!("{prefix}{}-{name}", results.name), bars.svg()));
+            }
+        }
+        plots
     }
 }
 
@@ -174,7 +228,7 @@ fn runs(number: u32) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::time::Duration;
 
@@ -183,7 +237,7 @@ mod tests {
         Sample { usage: Usage { wall, cpu: wall * 2, peak: 50 << 20 }, repository }
     }
 
-    fn results() -> Results {
+    pub(in super::super) fn results() -> Results {
         let mut samples = BTreeMap::new();
         samples.insert((Step::First, 0), [3.0, 9.0, 4.0].map(|wall| sample(wall, Some(200 << 20))).to_vec());
         samples.insert((Step::First, 1), vec![sample(8.0, Some(300 << 20))]);
@@ -193,6 +247,7 @@ mod tests {
             name: "kernel".to_owned(),
             extent: Extent { entries: 92_345, bytes: 1_430_000_000 },
             subjects: ["own", "a", "b"].map(str::to_owned).to_vec(),
+            own: 1,
             samples,
             differences: Vec::new(),
         }
@@ -200,25 +255,25 @@ mod tests {
 
     #[test]
     fn medians_stand_in_the_table() {
-        let table = results().table(true);
+        let table = results().table(Kind::EndToEnd);
         let lines: Vec<String> =
             table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        assert_eq!(lines[0], "| kernel: 92,345 entries, 1.4 GB | own | a | b | wall, share of the best other |");
+        assert_eq!(lines[0], "| kernel: 92,345 entries, 1.4 GB | own | a | b | share of the best other |");
         assert_eq!(
             lines[2],
-            "| first backup | 4.0 / 8.0 / 50; 200 | 8.0 / 16.0 / 50; 300 | 10.0 / 20.0 / 50; 300 | 0.50 |"
+            "| first backup | 4.0 / 8.0 / 50; 200 | 8.0 / 16.0 / 50; 300 | 10.0 / 20.0 / 50; 300 | 0.50 / 0.50; 0.67 |"
         );
         assert_eq!(lines[3], "| check, all data | 0.50 / 1.0 / 50 | | | |");
         assert_eq!(lines.len(), 4);
-        assert!(!results().table(false).contains("share"));
+        assert!(!Results { own: 3, ..results() }.table(Kind::EndToEnd).contains("share"));
+        assert!(results().table(Kind::Scaling).contains("a: times as fast"));
     }
 
     #[test]
-    fn json_holds_every_run() {
-        let json = results().json();
-        assert_eq!(json["tools"][0]["samples"]["first backup"].as_array().unwrap().len(), 3);
-        assert_eq!(json["tools"][0]["samples"]["first backup"][1]["wall_seconds"], 9.0);
-        assert_eq!(json["tools"][1]["samples"]["first backup"][0]["repository_bytes"], 300 << 20);
-        assert!(json["tools"][1]["samples"]["restore"].is_null());
+    fn plots_show_every_step_and_tool() {
+        let [(name, bars), _, (_, memory)] = results().plots();
+        assert_eq!((name, bars.groups.len()), ("wall", 2));
+        assert_eq!(bars.groups[0].values, [Some(4.0), Some(8.0), Some(10.0)]);
+        assert_eq!(memory.groups[1].values, [Some(50.0), None, None]);
     }
 }

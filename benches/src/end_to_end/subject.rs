@@ -28,6 +28,18 @@ impl Subject {
         let label = format!("{} {}", found.peer.name, found.version);
         Subject { label, found, init_options: Vec::new(), options: Vec::new(), backup_options: Vec::new() }
     }
+
+    /// Has this workspace's tool do with what `Budget::small` of the library is.
+    pub(crate) fn be_small(&mut self) {
+        self.options.extend(["--threads=2".to_owned(), "--memory=48M".to_owned()]);
+        self.try_small_passphrase();
+    }
+
+    /// Trying a passphrase takes 64 MiB unless told otherwise, more than the small budget: it would hide the peak of
+    /// the engine in every step.
+    pub(crate) fn try_small_passphrase(&mut self) {
+        self.init_options.push("--passphrase-memory=19M".to_owned());
+    }
 }
 
 /// What a tool is told to do.

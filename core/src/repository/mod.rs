@@ -124,6 +124,12 @@ impl Repository {
         self.store.backend().location()
     }
 
+    /// What it is made of.
+    #[cfg(feature = "bench")]
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// When it was created, by its creator's clock.
     #[must_use]
     pub fn created(&self) -> Timestamp {

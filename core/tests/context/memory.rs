@@ -6,9 +6,12 @@ use super::common::{back_up, create_with, reopen, scratch};
 use super::{Noise, path};
 use std::fs;
 use std::io::Read;
+use strongroom::bench_support::{
+    BLOBS_OF_AN_INDEX_OBJECT, generated_blob, has_blob, index_extent, refresh_index, write_index,
+};
 use strongroom::{
     AppEntry, BackupOptions, Budget, CheckOptions, Context, CreateOptions, EntryPath, ForgetOptions, IterSource,
-    LocalBackend, Outcome, PruneOptions, RestoreOptions, RetentionPolicy, Source,
+    LocalBackend, OpenOptions, Outcome, PruneOptions, Repository, RestoreOptions, RetentionPolicy, Source,
 };
 
 const MIB: u64 = 1 << 20;
@@ -131,6 +134,90 @@ fn many_small_entries_stay_within_a_small_budget() {
         });
         println!("prune: {} KiB", grown >> 10);
         assert!(grown <= 48 * MIB, "pruning took {} KiB more than before", grown >> 10);
+    });
+}
+
+/// 64 MiB hold the index of 50 million blobs, whose tables are the same ones, only more of them: here, a twenty-fifth.
+#[test]
+fn the_index_of_two_million_blobs_takes_little_memory() {
+    alone("memory::the_index_of_two_million_blobs_takes_little_memory", || {
+        let folder = scratch();
+        let backend = || LocalBackend::new(folder.path().join("repository")).sync(false);
+        let repo = create_with(backend(), &CreateOptions::new());
+        let objects = 2_000_000 / BLOBS_OF_AN_INDEX_OBJECT;
+        (0..objects).for_each(|number| write_index(&repo, number).unwrap());
+        drop(repo);
+        let options = OpenOptions::new().state_folder(folder.path().join("state"));
+        let open = || Repository::open_with(backend(), &super::common::secret(), &options).unwrap();
+        let base = status("VmRSS");
+        let blobs = objects * BLOBS_OF_AN_INDEX_OBJECT;
+        let mut grown = Vec::new();
+        for turn in ["read for the first time", "opened again"] {
+            let repo = open();
+            grown.push((turn, growth(base, || assert_eq!(refresh_index(&repo, &Context::new()).unwrap(), 0))));
+            let (tables, listed) = index_extent(&repo).unwrap();
+            assert!(listed == blobs && tables <= 8, "{listed} blobs in {tables} tables");
+            let looked = growth(base, || {
+                for number in (0..blobs).step_by(401) {
+                    assert!(has_blob(&repo, &generated_blob(number)).unwrap(), "{number}");
+                    assert!(!has_blob(&repo, &generated_blob(number + blobs)).unwrap(), "{number}");
+                }
+            });
+            grown.push(("searched", looked));
+        }
+        for (what, bytes) in &grown {
+            println!("index {what}: {} KiB", bytes >> 10);
+        }
+        // Reading takes room for a quarter of a million blobs at a time, whatever comes behind them; the allocator
+        // keeps some of it for what comes next.
+        assert!(grown.iter().all(|(_, bytes)| *bytes <= 32 * MIB), "{grown:?}");
+    });
+}
+
+/// One folder is read, kept in order and restored in pieces like many.
+#[test]
+fn one_folder_of_very_many_files_stays_within_a_small_budget() {
+    alone("memory::one_folder_of_very_many_files_stays_within_a_small_budget", || {
+        const FILES: u64 = 60_000;
+        let folder = scratch();
+        let source = folder.path().join("source");
+        fs::create_dir(&source).unwrap();
+        (0..FILES).for_each(|number| fs::write(source.join(format!("{number:06}")), []).unwrap());
+        let backend = LocalBackend::new(folder.path().join("repository")).sync(false);
+        let repo = create_with(backend, &CreateOptions::new());
+        let base = status("VmRSS");
+        let mut grown = Vec::new();
+        let mut snapshot = None;
+        for turn in ["a backup", "an unchanged backup"] {
+            grown.push((
+                turn,
+                growth(base, || {
+                    let report = repo.backup(Source::paths([&source]), &BackupOptions::new(), &small()).unwrap();
+                    assert_eq!((report.outcome, report.files), (Outcome::Complete, FILES));
+                    snapshot = report.snapshot;
+                }),
+            ));
+        }
+        let (snapshot, target) = (snapshot.unwrap(), folder.path().join("target"));
+        grown.push((
+            "listing",
+            growth(base, || {
+                let listed = repo.list(&snapshot, &EntryPath::root(), true).unwrap();
+                let found: Vec<bool> = listed.map(|entry| entry.is_ok()).collect();
+                assert!(found.len() as u64 >= FILES && found.into_iter().all(|sound| sound));
+            }),
+        ));
+        grown.push((
+            "a restore",
+            growth(base, || {
+                let report = repo.restore(&snapshot, &RestoreOptions::to(&target), &small()).unwrap();
+                assert_eq!((report.outcome, report.files), (Outcome::Complete, FILES));
+            }),
+        ));
+        for (what, bytes) in grown {
+            println!("{what}: {} KiB", bytes >> 10);
+            assert!(bytes <= 32 * MIB, "{what} took {} KiB more than before", bytes >> 10);
+        }
     });
 }
 

@@ -3,8 +3,8 @@
 /// From top to bottom. A module imports from the layers below its own; modules of one layer are free
 /// of each other.
 const LAYERS: &[&[&str]] = &[
-    &["fuzz_support"],
-    &["repository", "bench_support"],
+    &["fuzz_support", "bench_support"],
+    &["repository"],
     &["backup", "restore", "check", "maintain", "copy"],
     &["ingest"],
     &["source", "tree"],

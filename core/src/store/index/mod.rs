@@ -58,6 +58,8 @@ impl Part {
 const MAX_MERGED: u64 = 16_000_000;
 /// The same while a backup waits.
 const MAX_MERGED_NOW: u64 = 1_000_000;
+/// Most tables merged at once.
+const MAX_WAYS: usize = 64;
 /// How often index objects are listed anew because some went away while they were read.
 const MAX_LOOKS: usize = 5;
 
@@ -220,6 +222,12 @@ impl Index {
         ))
     }
 
+    /// How many tables there are.
+    #[cfg(feature = "bench")]
+    pub(crate) fn table_count(&self) -> Result<usize> {
+        Ok(self.parts()?.len())
+    }
+
     /// Room for a mark on every segment listed at this moment.
     pub(crate) fn segment_marks(&self) -> Result<SegmentMarks> {
         Ok(SegmentMarks::new(self.parts()?))
@@ -257,33 +265,41 @@ impl Index {
     }
 
     /// Merges tables of about the same size, as carries in a counter: their number grows with the logarithm of what
-    /// they hold, and each record is merged as often.
+    /// they hold, and each record is merged at most as often.
     fn merge_similar(&self, mut parts: Vec<Part>, most: u64, pause: &dyn Fn() -> Result<()>) -> Result<Vec<Part>> {
         parts.sort_by_key(|part| std::cmp::Reverse(part.table.blob_count()));
-        // From the small end on, so that what is merged early is little.
-        let mut rest = parts.len();
-        while rest >= 2 {
-            let Some([before, last]) = parts.get(rest - 2..rest) else { break };
-            let (large, small) = (before.table.blob_count(), last.table.blob_count());
-            if large > small.saturating_mul(2) || large.saturating_add(small) > most {
-                rest -= 1;
+        // From the small end on, so that what is merged early is little; and many at once, for each record is then
+        // written once where it would be written once for every doubling.
+        let mut end = parts.len();
+        while end >= 2 {
+            let (mut begin, mut blobs) = (end, 0_u64);
+            for (number, part) in parts.iter().enumerate().take(end).rev().take(MAX_WAYS) {
+                let more = part.table.blob_count();
+                let first = number + 1 == end;
+                if !first && (more > blobs.saturating_mul(2) || blobs.saturating_add(more) > most) {
+                    break;
+                }
+                (begin, blobs) = (number, blobs.saturating_add(more));
+            }
+            if end - begin < 2 {
+                end -= 1;
                 continue;
             }
-            let merged = self.merge(before, last, pause)?;
-            parts.splice(rest - 2..rest, [merged]);
-            rest = parts.len();
+            let merged = self.merge(parts.get(begin..end).unwrap_or_default(), pause)?;
+            parts.splice(begin..end, [merged]);
             parts.sort_by_key(|part| std::cmp::Reverse(part.table.blob_count()));
+            end = parts.len();
         }
         Ok(parts)
     }
 
-    fn merge(&self, one: &Part, other: &Part, pause: &dyn Fn() -> Result<()>) -> Result<Part> {
-        let mut sources = one.sources.as_ref().clone();
-        sources.extend(&other.sources);
-        let tables = [Arc::clone(&one.table), Arc::clone(&other.table)];
+    fn merge(&self, parts: &[Part], pause: &dyn Fn() -> Result<()>) -> Result<Part> {
+        let mut sources = Sources::default();
+        parts.iter().for_each(|part| sources.extend(&part.sources));
+        let tables: Vec<SharedTable> = parts.iter().map(|part| Arc::clone(&part.table)).collect();
         let merged = self.make(&sources, &|target| Table::merge(&tables, target, pause))?;
         // Searches that have begun keep the files open.
-        for part in [one, other] {
+        for part in parts {
             part.file.iter().filter(|file| Some(*file) != merged.file.as_ref()).for_each(|file| disk::remove(file));
         }
         Ok(merged)

@@ -1,5 +1,6 @@
 //! Index tables: sorted, fixed-width, immutable, and searched where they lie, in memory or in a file.
 
+mod filter;
 mod image;
 mod write;
 
@@ -11,6 +12,7 @@ use crate::error::{Error, Result, corrupt};
 use crate::format::pack::IndexedPack;
 use crate::format::segment::{BlobKind, SegmentHeader};
 use crate::id::{BlobId, IndexId, PackId, SegmentId, SessionId};
+use filter::Filter;
 use image::{Image, OPEN, VerifiedFile, damaged};
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
@@ -29,12 +31,19 @@ pub(crate) struct SegmentPlace {
 #[derive(Debug)]
 pub(crate) struct Table {
     image: Image,
+    layout: Layout,
+}
+
+/// What of a table lies where.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
     packs: Section<PACK>,
     segments: Section<SEGMENT>,
     blobs: Section<BLOB>,
     covered: Section<ID>,
     superseded: Section<SUPERSEDED>,
     listings: Section<LISTING>,
+    filter: Filter,
 }
 
 /// Records of one width, sorted; those that are searched begin with a 32-byte id.
@@ -46,6 +55,8 @@ struct Section<const WIDTH: usize> {
 
 /// Records read in one go by those who want all of them.
 const SCAN: u64 = 512;
+/// Records read in one go by those who look for one: reading some more costs less than reading once more.
+const WINDOW: usize = 48;
 
 const ID: usize = 32;
 /// Pack: id, length.
@@ -120,8 +131,10 @@ impl<const WIDTH: usize> Section<WIDTH> {
     }
 
     /// The first record whose id is not below `id`. Ids are hashes, evenly spread, so where one stands can be
-    /// guessed well: interpolation search (Perl, Itai, Avni, 1978) takes O(log log n) probes.
+    /// guessed well: interpolation search (Perl, Itai, Avni, 1978) takes O(log log n) probes, here of some records
+    /// at a time.
     fn lower_bound(&self, image: &Image, id: &[u8; 32]) -> Result<u64> {
+        let mut buffer = [[0; WIDTH]; WINDOW];
         let (mut low, mut high) = (0, self.count);
         let (mut low_key, mut high_key) = (0u64, u64::MAX);
         let key = prefix(id);
@@ -133,15 +146,20 @@ impl<const WIDTH: usize> Section<WIDTH> {
             // An attacker may choose uneven ids; after some probes halving bounds the work.
             let guess = if probes < 8 { guess.min(high - low - 1) } else { (high - low) / 2 };
             probes += 1;
-            let middle = low + guess;
-            let record = self.get(image, middle)?;
-            let found = record.first_chunk::<32>().copied().unwrap_or_default();
-            if found < *id {
-                low = middle + 1;
-                low_key = prefix(&found);
+            let start = low + guess.saturating_sub(WINDOW as u64 / 2);
+            let records = usize::try_from((high - start).min(WINDOW as u64)).map_err(|_| damaged())?;
+            let window = buffer.get_mut(..records).ok_or_else(damaged)?;
+            image.read_into(self.offset + start * WIDTH as u64, window.as_flattened_mut())?;
+            let id_of = |record: &[u8; WIDTH]| record.first_chunk::<32>().copied().unwrap_or_default();
+            let below = window.partition_point(|record| id_of(record) < *id);
+            if below == records {
+                low = start + below as u64;
+                low_key = window.last().map_or(low_key, |record| prefix(&id_of(record)));
+            } else if below == 0 && start > low {
+                high = start;
+                high_key = window.first().map_or(high_key, |record| prefix(&id_of(record)));
             } else {
-                high = middle;
-                high_key = prefix(&found);
+                return Ok(start + below as u64);
             }
         }
         Ok(low)
@@ -154,6 +172,19 @@ impl<const WIDTH: usize> Section<WIDTH> {
         }
         let record = self.get(image, number)?;
         Ok((record.first_chunk::<32>() == Some(id)).then_some(record))
+    }
+}
+
+impl Layout {
+    fn new(counts: Counts) -> Self {
+        let packs = Section { offset: HEADER as u64, count: counts.packs };
+        let segments = Section { offset: packs.end(), count: counts.segments };
+        let blobs = Section { offset: segments.end(), count: counts.blobs };
+        let covered = Section { offset: blobs.end(), count: counts.covered };
+        let superseded = Section { offset: covered.end(), count: counts.superseded };
+        let listings = Section { offset: superseded.end(), count: counts.listings };
+        let filter = Filter::new(listings.end(), counts.blobs);
+        Layout { packs, segments, blobs, covered, superseded, listings, filter }
     }
 }
 
@@ -228,25 +259,20 @@ impl Table {
         let body = widths.into_iter().try_fold(0u64, |sum, (count, width)| {
             count.checked_mul(width as u64).and_then(|bytes| sum.checked_add(bytes))
         });
+        let body = body.and_then(|body| body.checked_add(filter::length(blobs)?));
         let body = body.ok_or_else(|| corrupt(OPEN, "its counts are impossible"))?;
         Ok(Table::new(VerifiedFile::open(file, key, &header, body)?, counts))
     }
 
     /// The image's length has been checked against the counts, or it was just written.
     fn new(image: Image, counts: Counts) -> Table {
-        let packs = Section { offset: HEADER as u64, count: counts.packs };
-        let segments = Section { offset: packs.end(), count: counts.segments };
-        let blobs = Section { offset: segments.end(), count: counts.blobs };
-        let covered = Section { offset: blobs.end(), count: counts.covered };
-        let superseded = Section { offset: covered.end(), count: counts.superseded };
-        let listings = Section { offset: superseded.end(), count: counts.listings };
-        Table { image, packs, segments, blobs, covered, superseded, listings }
+        Table { image, layout: Layout::new(counts) }
     }
 
     /// The index objects it covers, and those that they supersede.
     pub(crate) fn sources(&self) -> Result<Sources> {
         let covered = self.covered_ids()?;
-        let superseded = self.superseded.scan(&self.image).map(|record| {
+        let superseded = self.layout.superseded.scan(&self.image).map(|record| {
             let record = record?;
             let mut fields = Fields(&record);
             let id = IndexId::from_bytes(fields.take());
@@ -257,7 +283,7 @@ impl Table {
     }
 
     fn covered_ids(&self) -> Result<Vec<IndexId>> {
-        self.covered.scan(&self.image).map(|record| record.map(IndexId::from_bytes)).collect()
+        self.layout.covered.scan(&self.image).map(|record| record.map(IndexId::from_bytes)).collect()
     }
 
     /// Every pack with every index object that lists it.
@@ -272,7 +298,7 @@ impl Table {
 
     /// The numbers of every pack and of every index object that lists it.
     fn listing_records(&self) -> impl Iterator<Item = Result<(u32, u32)>> {
-        self.listings.scan(&self.image).map(|record| {
+        self.layout.listings.scan(&self.image).map(|record| {
             let record = record?;
             let mut fields = Fields(&record);
             Ok((u32::from_le_bytes(fields.take()), u32::from_le_bytes(fields.take())))
@@ -284,16 +310,23 @@ impl Table {
     }
 
     pub(crate) fn blob_count(&self) -> u64 {
-        self.blobs.count
+        self.layout.blobs.count
     }
 
     pub(crate) fn segment_count(&self) -> u64 {
-        self.segments.count
+        self.layout.segments.count
+    }
+
+    fn find_blob(&self, id: &BlobId) -> Result<Option<[u8; BLOB]>> {
+        if !self.layout.filter.may_hold(&self.image, id.as_bytes())? {
+            return Ok(None);
+        }
+        self.layout.blobs.find(&self.image, id.as_bytes())
     }
 
     /// The segment that holds a blob, and the blob's position in it.
     pub(crate) fn blob(&self, id: &BlobId) -> Result<Option<(SegmentPlace, u32)>> {
-        let Some(record) = self.blobs.find(&self.image, id.as_bytes())? else { return Ok(None) };
+        let Some(record) = self.find_blob(id)? else { return Ok(None) };
         let mut fields = Fields(record.get(32..).unwrap_or_default());
         let (segment, position) = (u32::from_le_bytes(fields.take()), u32::from_le_bytes(fields.take()));
         Ok(Some((self.segment_number(u64::from(segment))?, position)))
@@ -302,9 +335,12 @@ impl Table {
     /// Every segment that holds a blob, with the blob's position: writers at work at the same time may have stored it
     /// several times.
     pub(crate) fn blob_places(&self, id: &BlobId, found: &mut Vec<(SegmentPlace, u32)>) -> Result<()> {
-        let mut number = self.blobs.lower_bound(&self.image, id.as_bytes())?;
-        while number < self.blobs.count {
-            let record = self.blobs.get(&self.image, number)?;
+        if !self.layout.filter.may_hold(&self.image, id.as_bytes())? {
+            return Ok(());
+        }
+        let mut number = self.layout.blobs.lower_bound(&self.image, id.as_bytes())?;
+        while number < self.layout.blobs.count {
+            let record = self.layout.blobs.get(&self.image, number)?;
             let mut fields = Fields(&record);
             if fields.take::<ID>() != *id.as_bytes() {
                 break;
@@ -318,20 +354,20 @@ impl Table {
 
     /// The id of the segment that holds a blob, and the blob's position in it.
     pub(crate) fn blob_segment(&self, id: &BlobId) -> Result<Option<(SegmentId, u32)>> {
-        let Some(record) = self.blobs.find(&self.image, id.as_bytes())? else { return Ok(None) };
+        let Some(record) = self.find_blob(id)? else { return Ok(None) };
         let mut fields = Fields(record.get(32..).unwrap_or_default());
         let (segment, position) = (u32::from_le_bytes(fields.take()), u32::from_le_bytes(fields.take()));
-        if u64::from(segment) >= self.segments.count {
+        if u64::from(segment) >= self.layout.segments.count {
             return Err(damaged());
         }
-        let id = self.image.read(self.segments.offset + u64::from(segment) * SEGMENT as u64)?;
+        let id = self.image.read(self.layout.segments.offset + u64::from(segment) * SEGMENT as u64)?;
         Ok(Some((SegmentId::from_bytes(id), position)))
     }
 
     /// Where a segment lies; more than one place when it was moved or copied.
     pub(crate) fn segment(&self, id: &SegmentId, found: &mut Vec<SegmentPlace>) -> Result<()> {
-        let mut number = self.segments.lower_bound(&self.image, id.as_bytes())?;
-        while number < self.segments.count {
+        let mut number = self.layout.segments.lower_bound(&self.image, id.as_bytes())?;
+        while number < self.layout.segments.count {
             let place = self.segment_number(number)?;
             if place.header.id != *id {
                 break;
@@ -344,8 +380,9 @@ impl Table {
 
     /// The number of a segment in the order of ids, which is the same as long as the table is.
     pub(crate) fn number_of(&self, id: &SegmentId) -> Result<Option<u64>> {
-        let number = self.segments.lower_bound(&self.image, id.as_bytes())?;
-        if number >= self.segments.count || self.segments.get(&self.image, number)?.first_chunk() != Some(id.as_bytes())
+        let number = self.layout.segments.lower_bound(&self.image, id.as_bytes())?;
+        if number >= self.layout.segments.count
+            || self.layout.segments.get(&self.image, number)?.first_chunk() != Some(id.as_bytes())
         {
             return Ok(None);
         }
@@ -354,39 +391,44 @@ impl Table {
 
     /// The number of the first record of a blob in the order of ids, which is the same as long as the table is.
     pub(crate) fn number_of_blob(&self, id: &BlobId) -> Result<Option<u64>> {
-        let number = self.blobs.lower_bound(&self.image, id.as_bytes())?;
-        if number >= self.blobs.count || self.blobs.get(&self.image, number)?.first_chunk() != Some(id.as_bytes()) {
+        if !self.layout.filter.may_hold(&self.image, id.as_bytes())? {
+            return Ok(None);
+        }
+        let number = self.layout.blobs.lower_bound(&self.image, id.as_bytes())?;
+        if number >= self.layout.blobs.count
+            || self.layout.blobs.get(&self.image, number)?.first_chunk() != Some(id.as_bytes())
+        {
             return Ok(None);
         }
         Ok(Some(number))
     }
 
     pub(crate) fn has_segment(&self, id: &SegmentId) -> Result<bool> {
-        Ok(self.segments.find(&self.image, id.as_bytes())?.is_some())
+        Ok(self.layout.segments.find(&self.image, id.as_bytes())?.is_some())
     }
 
     /// The segment with this number in the order of ids.
     pub(crate) fn segment_number(&self, number: u64) -> Result<SegmentPlace> {
-        if number >= self.segments.count {
+        if number >= self.layout.segments.count {
             return Err(damaged());
         }
-        let (mut place, pack) = segment_of(&self.segments.get(&self.image, number)?)?;
+        let (mut place, pack) = segment_of(&self.layout.segments.get(&self.image, number)?)?;
         place.pack = self.pack_number(u64::from(pack))?.0;
         Ok(place)
     }
 
     fn pack_number(&self, number: u64) -> Result<(PackId, u64)> {
-        if number >= self.packs.count {
+        if number >= self.layout.packs.count {
             return Err(damaged());
         }
-        let record = self.packs.get(&self.image, number)?;
+        let record = self.layout.packs.get(&self.image, number)?;
         let mut fields = Fields(&record);
         Ok((PackId::from_bytes(fields.take()), u64::from_le_bytes(fields.take())))
     }
 
     /// Every pack with its length, in the order of ids.
     pub(crate) fn packs(&self) -> impl Iterator<Item = Result<(PackId, u64)>> {
-        self.packs.scan(&self.image).map(|record| {
+        self.layout.packs.scan(&self.image).map(|record| {
             let record = record?;
             let mut fields = Fields(&record);
             Ok((PackId::from_bytes(fields.take()), u64::from_le_bytes(fields.take())))
@@ -405,12 +447,12 @@ impl Table {
 
     /// Every segment with the number of its pack, whose id is left out.
     fn segment_records(&self) -> impl Iterator<Item = Result<(SegmentPlace, u32)>> {
-        self.segments.scan(&self.image).map(|record| segment_of(&record?))
+        self.layout.segments.scan(&self.image).map(|record| segment_of(&record?))
     }
 
     /// Every blob with the number of its segment and its position there, in the order of ids.
     fn blob_records(&self) -> impl Iterator<Item = Result<(BlobId, u32, u32)>> {
-        self.blobs.scan(&self.image).map(|record| {
+        self.layout.blobs.scan(&self.image).map(|record| {
             let record = record?;
             let mut fields = Fields(&record);
             let id = BlobId::from_bytes(fields.take());

@@ -1,12 +1,17 @@
 //! Writing tables: from the contents of packs, or by merging other tables, into memory or into a file.
 
 use super::image::{BLOCK, CHECKSUM, Image, VerifiedFile, checksum, damaged, seal};
-use super::{BLOB, Counts, HEADER, ID, LISTING, MAGIC, PACK, SEGMENT, SUPERSEDED, SegmentPlace, SharedTable, Table};
+use super::{
+    BLOB, Counts, HEADER, ID, LISTING, Layout, MAGIC, PACK, SCAN, SEGMENT, SUPERSEDED, SegmentPlace, SharedTable,
+    Table, filter,
+};
 use crate::crypto::SecretKey;
 use crate::error::{Error, Result, internal};
 use crate::format::pack::IndexedPack;
 use crate::id::{BlobId, IndexId, PackId, SegmentId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -106,6 +111,51 @@ impl Output {
             }
         }
         Ok(())
+    }
+
+    /// Reads what was written, from an offset of the image on.
+    fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        match self {
+            Output::Memory(image) => {
+                let start = usize::try_from(offset).map_err(|_| damaged())?;
+                let from = image.get(start..).and_then(|rest| rest.get(..bytes.len()));
+                bytes.copy_from_slice(from.ok_or_else(damaged)?);
+                Ok(())
+            }
+            Output::File(output) => {
+                // The last block is still at hand.
+                let in_file = usize::try_from(output.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+                let (start, rest) = bytes.split_at_mut(in_file.min(bytes.len()));
+                output.file.read_exact_at(start, offset).map_err(failed)?;
+                let at = usize::try_from((offset + start.len() as u64).saturating_sub(output.length));
+                let from = at.ok().and_then(|at| output.block.get(at..)).and_then(|block| block.get(..rest.len()));
+                rest.copy_from_slice(from.ok_or_else(damaged)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Writes the filter of the blobs that were written, for which they are read once more: keeping it until they
+    /// are complete would take memory that grows with their number.
+    fn put_filter(&mut self, counts: Counts, pause: &dyn Fn() -> Result<()>) -> Result<()> {
+        let blobs = Layout::new(counts).blobs;
+        let mut builder = filter::Builder::new(counts.blobs);
+        let mut records = vec![[0; BLOB]; usize::try_from(SCAN.min(counts.blobs)).map_err(|_| too_many())?];
+        let mut next = 0;
+        while next < counts.blobs {
+            let now = usize::try_from((counts.blobs - next).min(SCAN)).map_err(|_| too_many())?;
+            let records = records.get_mut(..now).ok_or_else(damaged)?;
+            self.read(blobs.offset + next * BLOB as u64, records.as_flattened_mut())?;
+            for record in records.iter() {
+                let id = record.first_chunk::<ID>().copied().unwrap_or_default();
+                builder.add(&id, &mut |block| self.put(block))?;
+            }
+            next += now as u64;
+            if next.is_multiple_of(PAUSE_EVERY) {
+                pause()?;
+            }
+        }
+        builder.finish(&mut |block| self.put(block))
     }
 
     fn finish(self, counts: Counts) -> Result<Table> {
@@ -221,38 +271,44 @@ pub(super) fn build(
     let (numbers, objects) = (packs.keys().copied().zip(0u32..).collect::<BTreeMap<_, _>>(), object_numbers(sources));
     let listings = listings.iter().filter_map(|(pack, object)| Some((*numbers.get(pack)?, *objects.get(object)?)));
     let listings = put_listings(&mut output, listings.collect())?;
-    output.finish(Counts {
+    let counts = Counts {
         packs: packs.len() as u64,
         segments: segments.len() as u64,
         blobs: blobs.len() as u64,
         covered: sources.covered.len() as u64,
         superseded: sources.superseded.len() as u64,
         listings,
-    })
+    };
+    output.put_filter(counts, &|| Ok(()))?;
+    output.finish(counts)
 }
 
 /// Merges sorted streams: yields the least head with the stream it comes from.
-struct Merge<I: Iterator<Item = Result<T>>, T> {
-    streams: Vec<(I, Option<T>)>,
+struct Merge<I: Iterator<Item = Result<T>>, T: Ord> {
+    streams: Vec<I>,
+    heads: BinaryHeap<Reverse<(T, usize)>>,
 }
 
 impl<I: Iterator<Item = Result<T>>, T: Ord> Merge<I, T> {
     fn new(streams: impl IntoIterator<Item = I>) -> Result<Self> {
-        let mut begun = Vec::new();
-        for mut stream in streams {
-            let head = stream.next().transpose()?;
-            begun.push((stream, head));
+        let mut merge = Merge { streams: streams.into_iter().collect(), heads: BinaryHeap::new() };
+        for (number, stream) in merge.streams.iter_mut().enumerate() {
+            if let Some(head) = stream.next().transpose()? {
+                merge.heads.push(Reverse((head, number)));
+            }
         }
-        Ok(Merge { streams: begun })
+        Ok(merge)
     }
 
     fn next(&mut self) -> Result<Option<(usize, T)>> {
-        let heads = self.streams.iter().enumerate();
-        let least = heads.filter_map(|(number, (_, head))| head.as_ref().map(|head| (head, number))).min();
-        let Some(number) = least.map(|(_, number)| number) else { return Ok(None) };
-        let Some((stream, head)) = self.streams.get_mut(number) else { return Ok(None) };
-        let following = stream.next().transpose()?;
-        Ok(std::mem::replace(head, following).map(|taken| (number, taken)))
+        let Some(mut least) = self.heads.peek_mut() else { return Ok(None) };
+        let number = least.0.1;
+        let following = self.streams.get_mut(number).and_then(Iterator::next).transpose()?;
+        let head = match following {
+            Some(following) => std::mem::replace(&mut least.0.0, following),
+            None => PeekMut::pop(least).0.0,
+        };
+        Ok(Some((number, head)))
     }
 }
 
@@ -305,7 +361,7 @@ pub(super) fn merge(
     let objects: Numbers = covered.iter().map(|covered| covered.iter().map(number).collect()).collect();
 
     // What no object lists that stays, goes.
-    let mut listed = all_dropped(tables, |table| table.packs.count)?;
+    let mut listed = all_dropped(tables, |table| table.layout.packs.count)?;
     for (number, table) in tables.iter().enumerate() {
         for listing in table.listing_records() {
             let (pack, object) = listing?;
@@ -314,7 +370,7 @@ pub(super) fn merge(
             }
         }
     }
-    let mut packs = all_dropped(tables, |table| table.packs.count)?;
+    let mut packs = all_dropped(tables, |table| table.layout.packs.count)?;
     let streams = tables.iter().zip(&listed).map(|(table, listed)| {
         let numbered = table.packs().zip(0u32..).zip(listed.iter().copied()).filter(|(_, listed)| *listed != DROPPED);
         numbered.map(|((pack, before), _)| pack.map(|(id, length)| (id, length, before)))
@@ -331,7 +387,7 @@ pub(super) fn merge(
     }
     drop(merged);
 
-    let mut segments = all_dropped(tables, |table| table.segments.count)?;
+    let mut segments = all_dropped(tables, |table| table.layout.segments.count)?;
     let streams = tables.iter().map(|table| table.segment_records()).enumerate();
     let streams = streams.map(|(table, records)| {
         let packs = &packs;
@@ -394,6 +450,7 @@ pub(super) fn merge(
         }
     }
     counts.listings = put_listings(&mut output, listings)?;
+    output.put_filter(counts, pause)?;
     output.finish(counts)
 }
 

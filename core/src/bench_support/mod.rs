@@ -1,6 +1,10 @@
 //! The stages of a backup, each on its own, for this workspace's benchmarks. No part of the crate's face: it is
 //! compiled with the feature `bench` alone and changes at any time.
 
+mod index;
+
+pub use index::{BLOBS_OF_AN_INDEX_OBJECT, generated_blob, has_blob, index_extent, refresh_index, write_index};
+
 use crate::chunker::{ChunkSizes, Chunker};
 use crate::compress::{Compression, Compressor, decompress};
 use crate::crypto::hash::IdHasher;
@@ -36,6 +40,12 @@ impl Stages {
     #[must_use]
     pub fn chunk(&self, data: &[u8]) -> usize {
         self.chunker.cut(data)
+    }
+
+    /// Of content that goes on, fewer bytes than these may not be cut yet.
+    #[must_use]
+    pub fn longest_chunk(&self) -> usize {
+        self.chunker.max()
     }
 
     /// Id of a blob.
