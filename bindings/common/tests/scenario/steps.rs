@@ -34,6 +34,10 @@ impl World {
                 let repository = self.repository(step)?;
                 Ok(json!({"role": repository.role()?.name(), "id": repository.id()?}))
             }
+            "wait" => {
+                std::thread::sleep(std::time::Duration::from_millis(step["milliseconds"].as_u64().unwrap()));
+                Ok(Value::Null)
+            }
             "write" => self.write(step),
             "remove" => self.remove(step),
             "compare" => self.compare(step),
