@@ -11,6 +11,8 @@ const GENERATORS: &[(&str, &str, &str, &str)] = &[
     ("strongroom", "vectors::make", "STRONGROOM_WRITE_VECTORS", "docs/vectors"),
     // From the vectors, so after them. What fuzzing found worth keeping stays.
     ("strongroom", "fuzz_support::tests::write_seeds", "STRONGROOM_WRITE_SEEDS", "fuzz/corpus"),
+    // The pages and enumerations that every binding shares.
+    ("strongroom-bindings", "generate::write", "STRONGROOM_WRITE_BINDINGS", "docs/bindings.md"),
 ];
 
 /// Runs the benchmarks.
