@@ -6,6 +6,7 @@ mod common;
 mod cancel;
 mod deadline;
 mod memory;
+mod moments;
 mod panics;
 mod progress;
 mod threads;

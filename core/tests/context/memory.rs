@@ -6,9 +6,10 @@ use super::common::{back_up, create_with, reopen, scratch};
 use super::{Noise, path};
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use strongroom::{
     AppEntry, BackupOptions, Budget, CheckOptions, Context, CreateOptions, EntryPath, IterSource, LocalBackend,
-    Outcome, RestoreOptions, Source,
+    Outcome, RepairOptions, RestoreOptions, Source,
 };
 
 const MIB: u64 = 1 << 20;
@@ -87,6 +88,83 @@ fn a_backup_a_check_and_a_restore_of_much_data_stay_within_a_small_budget() {
             growth(base, || {
                 let mut file = repo.open_file(&snapshot, "a large file").unwrap();
                 assert_eq!(std::io::copy(&mut file, &mut std::io::sink()).unwrap(), 200 * MIB);
+            }),
+        ));
+        for (operation, bytes) in &grown {
+            println!("{operation}: {} KiB", bytes >> 10);
+        }
+        for (operation, bytes) in grown {
+            assert!(bytes <= 48 * MIB, "a {operation} took {} KiB more than before", bytes >> 10);
+        }
+    });
+}
+
+/// Packs of the usual size are computed again from their parity, and written with it.
+#[test]
+fn parity_and_healing_stay_within_a_small_budget() {
+    alone("memory::parity_and_healing_stay_within_a_small_budget", || {
+        let folder = scratch();
+        let root = folder.path().join("repository");
+        let backend = LocalBackend::new(&root).sync(false);
+        let repo = create_with(backend.clone(), &Sizes::DEFAULT.options().parity(10));
+        let base = status("VmRSS");
+        let mut grown = Vec::new();
+        let mut snapshot = None;
+        grown.push((
+            "backup",
+            growth(base, || {
+                let source = Source::reader(path("dump"), Noise::new(5).take(120 * MIB));
+                snapshot = repo.backup(source, &BackupOptions::new(), &small()).unwrap().snapshot;
+            }),
+        ));
+        let snapshot = snapshot.unwrap();
+        // In every pack as much is lost as heals, all over it.
+        let shards =
+            fs::read_dir(root.join("packs")).unwrap().flat_map(|shard| fs::read_dir(shard.unwrap().path()).unwrap());
+        let packs: Vec<_> = shards.map(|pack| pack.unwrap().path()).collect();
+        let spoil = |of: &dyn Fn(u64) -> u64| {
+            for pack in &packs {
+                let file = fs::File::options().write(true).open(pack).unwrap();
+                let sectors = file.metadata().unwrap().len().div_ceil(4096);
+                let lost = of(sectors).max(1);
+                (0..lost).for_each(|n| file.write_all_at(b"rot", n * sectors / lost * 4096).unwrap());
+            }
+        };
+        assert!(packs.len() >= 7);
+        spoil(&|sectors| sectors / 10);
+        grown.push((
+            "read",
+            growth(base, || {
+                let repo = reopen(backend.clone());
+                let mut file = repo.open_file(&snapshot, "dump").unwrap();
+                assert_eq!(std::io::copy(&mut file, &mut std::io::sink()).unwrap(), 120 * MIB);
+                assert_eq!(repo.healed_packs().len(), packs.len());
+            }),
+        ));
+        let target = folder.path().join("target");
+        grown.push((
+            "restore",
+            growth(base, || {
+                let repo = reopen(backend.clone());
+                let report = repo.restore(&snapshot, &RestoreOptions::to(&target), &small()).unwrap();
+                assert_eq!(report.outcome, Outcome::Complete, "{report:?}");
+            }),
+        ));
+        fs::remove_dir_all(target).unwrap();
+        grown.push((
+            "check",
+            growth(base, || {
+                let all = CheckOptions::new().read_data(100.0).verify_content(true);
+                let report = reopen(backend.clone()).check(&all, &small()).unwrap();
+                assert_eq!(report.problem_count, packs.len() as u64, "{report:?}");
+            }),
+        ));
+        grown.push((
+            "repair",
+            growth(base, || {
+                let report = reopen(backend.clone()).repair(&RepairOptions::new(), &small()).unwrap();
+                assert_eq!((report.outcome, report.damaged.len()), (Outcome::Complete, packs.len()), "{report:?}");
+                assert!(report.damaged.iter().all(|pack| pack.sectors_healed.is_some()));
             }),
         ));
         for (operation, bytes) in &grown {
