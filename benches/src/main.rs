@@ -1,5 +1,6 @@
 //! The benchmarks, run by `cargo xtask bench`. What they measure and how is described in docs/performance.md.
 
+mod checkpoints;
 mod compare;
 mod data;
 mod end_to_end;
@@ -30,6 +31,7 @@ enum Command {
     Stages(stages::Arguments),
     EndToEnd(end_to_end::Arguments),
     Scaling(scaling::Arguments),
+    Checkpoints(checkpoints::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
             Command::Stages(arguments) => stages::run(&arguments),
             Command::EndToEnd(arguments) => end_to_end::run(&arguments),
             Command::Scaling(arguments) => scaling::run(&arguments),
+            Command::Checkpoints(arguments) => checkpoints::run(&arguments),
         }
     };
     match run() {

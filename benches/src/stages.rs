@@ -13,11 +13,14 @@ use std::hint::black_box;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use strongroom::bench_support::{Stages, decode_leaf, encode_leaf};
+use strongroom::bench_support::{Stages, decode_leaf, encode_leaf, heal, parity};
 use strongroom::{Content, Context, Entry, EntryKind, EntrySource, FileSource, Run, SegmentId, SourceItem};
 
 /// Bytes that are compressed and sealed as one.
 const SEGMENT: usize = 1024 * 1024;
+/// Bytes of a pack, and of what heals in it as one.
+const PACK: usize = 16 * 1024 * 1024;
+const SECTOR: usize = 4096;
 /// Bytes that are hashed as one.
 const BLOB: usize = 64 * 1024;
 /// Entries in a leaf.
@@ -148,7 +151,33 @@ fn bytes(bench: &mut Bench, text: &[u8], random: &[u8]) -> Result<()> {
             stages.open(&mut buffer)?;
         }
         Ok("with a copy".to_owned())
-    })
+    })?;
+    recovery(bench, random)
+}
+
+/// Parity of packs: making it, and healing as much as it can.
+fn recovery(bench: &mut Bench, random: &[u8]) -> Result<()> {
+    for percent in [5, 10] {
+        let mut total = 0;
+        bench.bytes(&format!("parity of {percent} %"), random.len(), || {
+            total = 0;
+            for pack in black_box(random).chunks(PACK) {
+                total += parity(pack, percent)?.len();
+            }
+            Ok(format!("{:.2} % more", total as f64 * 100.0 / random.len() as f64))
+        })?;
+        let pack = &random[..random.len().min(PACK)];
+        let (made, name) = (parity(pack, percent)?, *blake3::hash(pack).as_bytes());
+        let lost = (pack.len() / SECTOR * usize::from(percent)).div_ceil(100);
+        bench.bytes(&format!("heal by {percent} %"), pack.len(), || {
+            let mut left = pack.to_vec();
+            left[SECTOR..(lost + 1) * SECTOR].fill(0);
+            let (healed, sectors) = heal(left, &made, name)?;
+            ensure!(healed == pack, "what was healed is not the pack");
+            Ok(format!("{sectors} of {} sectors", pack.len().div_ceil(SECTOR)))
+        })?;
+    }
+    Ok(())
 }
 
 /// Stages that work on files and entries.
@@ -307,6 +336,6 @@ mod tests {
         let mut bench = Bench { runs: 1, rows: Vec::new() };
         bytes(&mut bench, &text, &random).unwrap();
         files(&mut bench, folder.path()).unwrap();
-        assert_eq!(bench.rows.len(), 16);
+        assert_eq!(bench.rows.len(), 20);
     }
 }

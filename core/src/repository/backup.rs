@@ -144,7 +144,9 @@ impl Repository {
         let pool = Arc::new(ctx.pool()?);
         let writer = BlobWriter::new(&self.store, &session, level, ctx, Arc::clone(&pool))?;
         let sequence = Arc::new(AtomicU32::new(0));
-        begin.checkpoints = Some(self.checkpoints(&devices, &session, &sequence, lineage, began));
+        if options.has_checkpoints() {
+            begin.checkpoints = Some(self.checkpoints(&devices, &session, &sequence, lineage, began));
+        }
         let mut work = Work { writer, reader: &reader, options, meter: &meter, ctx };
         let result = pool.install(|| work.run(&mut source, begin));
         let finished = result.and_then(|done| {

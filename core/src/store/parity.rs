@@ -10,6 +10,9 @@ use crate::error::{Error, ErrorKind, Result, corrupt};
 use crate::format::parity::{self, Parity, SECTOR};
 use crate::id::PackId;
 
+/// Memory that coding takes, beside that for a pack and its parity: tables of the code, and sectors at work.
+pub(crate) const WORK: u64 = 12 << 20;
+
 /// The parity of a pack.
 pub(crate) fn name(pack: &PackId) -> ObjectName {
     ObjectName::of(Folder::Parity, pack)

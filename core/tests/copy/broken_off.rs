@@ -106,7 +106,7 @@ fn in_the_middle_of_a_large_file() {
 #[test]
 fn destinations_that_broke_off_at_other_places_go_on_together() {
     let vault = source(large);
-    let ends: Vec<Vault> = [11, 30]
+    let ends: Vec<Vault> = [22, 40]
         .map(|most| {
             let (away, _) = destination();
             run(&reopen(vault.clone()), &[&reopen(gone_after(&away, most))]);
