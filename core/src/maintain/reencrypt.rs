@@ -356,7 +356,7 @@ impl<'a> Work<'a> {
         let mut keys: HashMap<SessionId, SecretKey> = HashMap::new();
         let mut damaged = None;
         // A few at a time: beside this pack there is the new one in memory, and no third.
-        let at_once = 2 * rayon::current_num_threads();
+        let at_once = rayon::current_num_threads();
         loop {
             let some: Vec<SealedSegment> = segments.by_ref().take(at_once).collect::<Result<_>>()?;
             if some.is_empty() {

@@ -561,7 +561,7 @@ impl Packer {
 }
 
 /// What else a writer holds: read buffers, open segments, and those with the workers.
-const BESIDE_PACKS: u64 = 16 << 20;
+const BESIDE_PACKS: u64 = 18 << 20;
 
 fn room_beside_parity(store: &Store, ctx: &Context) -> Option<u64> {
     let percent = store.config().parity?;
