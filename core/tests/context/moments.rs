@@ -204,7 +204,7 @@ fn assert_answered_after_any_time(run: &(dyn Fn(&Context) -> Result<(), Error> +
         if done {
             break;
         }
-        delay = delay * 4 / 3;
+        delay = delay * 3 / 2;
     }
     assert!(cancelled >= 3, "it was cancelled only {cancelled} times");
 }
