@@ -1,5 +1,6 @@
 //! The benchmarks, run by `cargo xtask bench`. What they measure and how is described in docs/performance.md.
 
+mod checkpoints;
 mod compare;
 mod data;
 mod end_to_end;
@@ -37,6 +38,7 @@ enum Command {
     Index(index::Arguments),
     Open(open::Arguments),
     Report(report::Arguments),
+    Checkpoints(checkpoints::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
             Command::Index(arguments) => index::run(&arguments),
             Command::Open(arguments) => open::run(&arguments),
             Command::Report(arguments) => report::run(&arguments),
+            Command::Checkpoints(arguments) => checkpoints::run(&arguments),
         }
     };
     match run() {

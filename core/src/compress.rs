@@ -1,9 +1,12 @@
 //! Compression: zstd (RFC 8878), with contexts that are kept between uses because making one costs more than a
 //! small segment.
 
+use crate::cancel::CancelToken;
 use crate::error::{Result, corrupt, internal, unsupported};
 use std::fmt;
+use std::io;
 use std::sync::Mutex;
+use zstd::zstd_safe::{self, InBuffer, OutBuffer, get_error_name};
 
 /// How a segment is compressed. The number is part of the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +29,7 @@ impl Compression {
 /// Compresses at one level. Shared between threads.
 pub(crate) struct Compressor {
     level: i32,
+    token: CancelToken,
     idle: Mutex<Vec<zstd::bulk::Compressor<'static>>>,
 }
 
@@ -38,20 +42,40 @@ impl fmt::Debug for Compressor {
 /// Levels of zstd this crate offers.
 pub(crate) const LEVELS: std::ops::RangeInclusive<i32> = -7..=19;
 
+/// What zstd compresses in one go: the most that a block of a frame holds.
+const BLOCK: usize = 128 * 1024;
+/// From this level on a segment takes so long that cancellation is looked for between its blocks.
+const SLOW: i32 = 10;
+/// So does one of this length at any level.
+const LONG: usize = 8 * 1024 * 1024;
+
 impl Compressor {
     pub(crate) fn new(level: i32) -> Self {
-        Compressor { level: level.clamp(*LEVELS.start(), *LEVELS.end()), idle: Mutex::default() }
+        Compressor {
+            level: level.clamp(*LEVELS.start(), *LEVELS.end()),
+            token: CancelToken::new(),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// Gives up with [`Cancelled`](crate::ErrorKind::Cancelled) once this is cancelled.
+    pub(crate) fn cancelled_by(self, token: &CancelToken) -> Self {
+        Compressor { token: token.clone(), ..self }
     }
 
     /// Appends `raw` to `out`, compressed if that makes it shorter by more than a few bytes.
     pub(crate) fn compress(&self, raw: &[u8], out: &mut Vec<u8>) -> Result<Compression> {
-        let failed = |error: std::io::Error| internal("compress", "zstd failed").because(error);
+        let failed = |error: io::Error| internal("compress", "zstd failed").because(error);
         let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
         let mut context = match idle {
             Some(context) => context,
             None => zstd::bulk::Compressor::new(self.level).map_err(failed)?,
         };
-        let packed = context.compress(raw).map_err(failed)?;
+        let packed = if self.level >= SLOW || raw.len() > LONG {
+            self.compress_blocks(raw, context.context_mut())?
+        } else {
+            context.compress(raw).map_err(failed)?
+        };
         if let Ok(mut idle) = self.idle.lock() {
             idle.push(context);
         }
@@ -61,6 +85,26 @@ impl Compressor {
         } else {
             out.extend_from_slice(raw);
             Ok(Compression::Stored)
+        }
+    }
+
+    /// Compresses into one frame with its length in its header, as in one go, and looks for cancellation before each block.
+    fn compress_blocks(&self, raw: &[u8], context: &mut zstd_safe::CCtx<'static>) -> Result<Vec<u8>> {
+        let failed = |detail: &'static str| internal("compress", detail);
+        let mut packed = Vec::with_capacity(zstd_safe::compress_bound(raw.len()));
+        let mut out = OutBuffer::around(&mut packed);
+        context.set_pledged_src_size(Some(raw.len() as u64)).map_err(|code| failed(get_error_name(code)))?;
+        for block in raw.chunks(BLOCK) {
+            self.token.check("compress")?;
+            let mut input = InBuffer::around(block);
+            context.compress_stream(&mut out, &mut input).map_err(|code| failed(get_error_name(code)))?;
+            if input.pos() < block.len() {
+                return Err(failed("zstd left a part of its input"));
+            }
+        }
+        match context.end_stream(&mut out).map_err(|code| failed(get_error_name(code)))? {
+            0 => Ok(packed),
+            _ => Err(failed("zstd needs more room than it said")),
         }
     }
 }
@@ -106,6 +150,38 @@ mod tests {
             if let Ok(raw) = decompress(Compression::Zstd, &packed, length) {
                 prop_assert_eq!(raw.len(), length);
             }
+        }
+    }
+
+    /// What is compressed block by block is the same kind of frame, and no longer.
+    #[test]
+    fn slow_levels_go_block_by_block() {
+        let text: Vec<u8> = (0..500_000u64).flat_map(|n| (n * n % 9973).to_string().into_bytes()).collect();
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK + 7, 12 * BLOCK] {
+            let raw = &text[..length];
+            let compressor = Compressor::new(19);
+            for _ in 0..2 {
+                let mut packed = Vec::new();
+                let compression = compressor.compress(raw, &mut packed).unwrap();
+                assert_eq!(decompress(compression, &packed, length).unwrap(), raw);
+                if compression == Compression::Zstd {
+                    assert_eq!(zstd_safe::get_frame_content_size(&packed).unwrap(), Some(length as u64));
+                    let whole = zstd::bulk::compress(raw, 19).unwrap();
+                    assert!(packed.len() <= whole.len() + whole.len() / 100 + 3, "{} {}", packed.len(), whole.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn slow_levels_and_long_segments_are_cancelled_between_blocks() {
+        for (level, length) in [(19, 2 * BLOCK), (-1, LONG + 1)] {
+            let token = CancelToken::new();
+            let compressor = Compressor::new(level).cancelled_by(&token);
+            compressor.compress(&vec![1; length], &mut Vec::new()).unwrap();
+            token.cancel();
+            let error = compressor.compress(&vec![1; length], &mut Vec::new()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Cancelled);
         }
     }
 

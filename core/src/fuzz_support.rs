@@ -33,7 +33,7 @@ use crate::format::sealed::{self, Envelope};
 use crate::format::segment::{MAX_RAW, Segment};
 use crate::format::slot::Slot;
 use crate::format::snapshot::{SnapshotBody, SnapshotEnvelope};
-use crate::id::{BlobId, PackId, RepositoryId, SegmentId, SnapshotId};
+use crate::id::{BlobId, IndexId, PackId, RepositoryId, SegmentId, SnapshotId};
 use crate::store::local_tree::Ending;
 use crate::store::table::{Sources, Table, Target as TableTarget};
 use crate::{Budget, Context, EntryPath, ObjectName, Pattern};
@@ -154,8 +154,11 @@ pub fn footer(data: &[u8]) {
 /// Decoded, made into tables as on opening a repository, and searched.
 pub fn index(data: &[u8]) {
     let Ok(object) = IndexObject::decode(data) else { return };
-    let sources = Sources { superseded: object.supersedes.iter().copied().collect(), ..Sources::default() };
-    let Ok(table) = Table::build(&object.packs, &sources, TableTarget::Memory) else { return };
+    let id = IndexId::from_bytes(*blake3::hash(data).as_bytes());
+    let superseded = object.supersedes.iter().map(|superseded| (*superseded, id)).collect();
+    let sources = Sources { covered: [id].into(), superseded };
+    let listings: Vec<_> = object.packs.iter().map(|pack| (pack.id, id)).collect();
+    let Ok(table) = Table::build(&object.packs, &listings, &sources, TableTarget::Memory) else { return };
     let table = Arc::new(table);
     let Ok(merged) = Table::merge(&[Arc::clone(&table), Arc::clone(&table)], TableTarget::Memory, &|| Ok(())) else {
         panic!("tables that were built can be merged");
@@ -210,13 +213,17 @@ pub(crate) const PACK_OF_PARITY: [u8; 3 * 4096 + 100] = [0; 3 * 4096 + 100];
 /// Recovery data, beside its pack that is damaged in the middle.
 pub fn parity(data: &[u8]) {
     let id = PackId::from_bytes(*blake3::hash(&PACK_OF_PARITY).as_bytes());
-    let Ok(parity) = Parity::open(data, &REPOSITORY, &id) else { return };
-    let _ = parity.is_whole();
+    let read = &mut |at: u64, length: usize| {
+        let rest = usize::try_from(at).ok().and_then(|at| data.get(at..)).unwrap_or_default();
+        Ok(rest.get(..length).unwrap_or(rest).to_vec())
+    };
+    let Ok(parity) = Parity::open(data.len() as u64, 1 << 20, read, &REPOSITORY, &id) else { return };
+    let _ = parity.is_whole(read);
     let mut left = PACK_OF_PARITY.to_vec();
     if let Some(byte) = left.get_mut(5000) {
         *byte = 1;
     }
-    if let Ok((pack, healed)) = parity.heal(left, &id) {
+    if let Ok((pack, healed)) = parity.heal(left, &id, read, &|| Ok(())) {
         assert!(healed > 0 && blake3::hash(&pack).as_bytes() == id.as_bytes(), "only the very pack counts as healed");
     }
 }

@@ -6,9 +6,12 @@ use common::conformance::{conformance, listed, name};
 use common::vault::Vault;
 use common::{noise, scratch};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::{Path, PathBuf};
-use strongroom::{Backend, ErrorKind, Folder, LocalBackend, MemoryBackend};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime};
+use strongroom::{Backend, Context, EntryPath, ErrorKind, Folder, LocalBackend, MemoryBackend, PruneOptions, Source};
 
 #[test]
 fn memory() {
@@ -153,4 +156,94 @@ fn a_sparse_giant_is_read_in_part_and_nothing_is_allocated_for_the_rest() {
     assert_eq!(backend.stat(&object).unwrap().length, length);
     assert_eq!(backend.read(&object, length - 3..length).unwrap(), [0; 3]);
     assert_eq!(backend.read(&object, 0..length + 1).unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+const PUTTING: &str = "STRONGROOM_TEST_PUTS";
+const PUT_TEST: &str = "what_a_killed_put_left_goes_a_day_later_and_never_while_it_is_under_way";
+
+/// A process of its own that stores a large object, and is stopped in the middle of it.
+fn stopped_while_putting(folder: &Path) -> (Child, PathBuf) {
+    let shard = folder.join("packs/ab");
+    loop {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args([PUT_TEST, "--exact"]).env(PUTTING, folder).stdout(Stdio::null());
+        let mut child = child.spawn().unwrap();
+        while child.try_wait().unwrap().is_none() {
+            let files = fs::read_dir(&shard).into_iter().flatten().map(|file| file.unwrap().path());
+            let temporary = files.filter(|path| path.file_name().unwrap().as_encoded_bytes().starts_with(b".tmp-"));
+            if let Some(temporary) = temporary.into_iter().next() {
+                kill_process(Pid::from_child(&child), Signal::STOP).unwrap();
+                std::thread::sleep(Duration::from_millis(200));
+                if temporary.exists() {
+                    return (child, temporary);
+                }
+                break;
+            }
+        }
+        // It was quicker.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        LocalBackend::new(folder).delete(&name("packs/abcd")).unwrap();
+    }
+}
+
+fn make_older(path: &Path, hours: u64) {
+    let time = SystemTime::now() - Duration::from_secs(hours * 60 * 60);
+    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn what_a_killed_put_left_goes_a_day_later_and_never_while_it_is_under_way() {
+    if let Some(folder) = std::env::var_os(PUTTING) {
+        let piece = vec![1; 1 << 20];
+        LocalBackend::new(folder).put(&name("packs/abcd"), &vec![piece.as_slice(); 128]).unwrap();
+        return;
+    }
+    let folder = scratch();
+    let backend = LocalBackend::new(folder.path());
+    backend.put(&name("config"), &[b"config"]).unwrap();
+    backend.put(&name("packs/abcc"), &[b"pack"]).unwrap();
+    let (mut child, temporary) = stopped_while_putting(folder.path());
+    make_older(&temporary, 3 * 24);
+    backend.tidy().unwrap();
+    assert!(temporary.exists(), "its writer is only asleep");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    make_older(&temporary, 23);
+    backend.tidy().unwrap();
+    assert!(temporary.exists(), "its writer may be another machine");
+    make_older(&temporary, 25);
+    backend.tidy().unwrap();
+    let left = ["config", "packs", "packs/ab", "packs/ab/abcc"].map(PathBuf::from);
+    assert_eq!(everything(folder.path()), left);
+}
+
+#[test]
+fn pruning_tidies_up_and_leaves_alone_what_is_not_the_backend_s() {
+    let folder = scratch();
+    let root = folder.path();
+    let repo = common::create(LocalBackend::new(root).sync(false));
+    common::back_up(&repo, Source::reader(EntryPath::parse("a").unwrap(), &b"abc"[..]));
+    let shard = fs::read_dir(root.join("packs")).unwrap().next().unwrap().unwrap().path();
+    let old = [
+        root.join(".tmp-0011223344556677"),
+        root.join("keys/.tmp-0011223344556677"),
+        shard.join(".tmp-aabbccddeeff0011"),
+    ];
+    let others = [
+        root.join(".tmp-mine"),
+        root.join("keys/NOTES"),
+        shard.join(".tmp-0011"),
+        root.join("other/.tmp-0011223344556677"),
+    ];
+    fs::create_dir(root.join("other")).unwrap();
+    for path in old.iter().chain(&others) {
+        fs::write(path, "rubbish").unwrap();
+        make_older(path, 1000);
+    }
+    repo.prune(&PruneOptions::new().dry_run(true), &Context::new()).unwrap();
+    assert!(old.iter().all(|path| path.exists()));
+    repo.prune(&PruneOptions::new(), &Context::new()).unwrap();
+    assert!(old.iter().all(|path| !path.exists()) && others.iter().all(|path| path.exists()));
+    common::assert_sound(&repo);
 }

@@ -10,11 +10,14 @@ use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use strongroom::bench_support::{Stages, decode_leaf, encode_leaf};
+use strongroom::bench_support::{Stages, decode_leaf, encode_leaf, heal, parity};
 use strongroom::{Content, EntryKind, Run, SegmentId};
 
 /// Bytes that are compressed and sealed as one.
 pub(super) const SEGMENT: usize = 1024 * 1024;
+/// Bytes of a pack, and of what heals in it as one.
+const PACK: usize = 16 * 1024 * 1024;
+const SECTOR: usize = 4096;
 /// Bytes that are hashed as one.
 const BLOB: usize = 64 * 1024;
 /// Entries in a leaf.
@@ -255,7 +258,32 @@ pub(super) fn bytes(bench: &mut Bench, text: &[u8], random: &[u8]) -> Result<()>
             stages.open(&mut buffer)?;
         }
         Ok("with a copy".to_owned())
-    })
+    })?;
+    recovery(bench, random)
+}
+
+/// Parity of packs: making it, and healing as much as it can.
+fn recovery(bench: &mut Bench, random: &[u8]) -> Result<()> {
+    for percent in [5, 10] {
+        bench.bytes(&format!("parity of {percent} %"), random.len(), || {
+            let mut total = 0;
+            for pack in black_box(random).chunks(PACK) {
+                total += parity(pack, percent)?.len();
+            }
+            Ok(format!("{:.2} % more", total as f64 * 100.0 / random.len() as f64))
+        })?;
+        let pack = &random[..random.len().min(PACK)];
+        let (made, name) = (parity(pack, percent)?, *blake3::hash(pack).as_bytes());
+        let lost = (pack.len() / SECTOR * usize::from(percent)).div_ceil(100);
+        bench.bytes(&format!("heal by {percent} %"), pack.len(), || {
+            let mut left = pack.to_vec();
+            left[SECTOR..(lost + 1) * SECTOR].fill(0);
+            let (healed, sectors) = heal(left, &made, name)?;
+            ensure!(healed == pack, "what was healed is not the pack");
+            Ok(format!("{sectors} of {} sectors", pack.len().div_ceil(SECTOR)))
+        })?;
+    }
+    Ok(())
 }
 
 /// Stages that work on files and entries.

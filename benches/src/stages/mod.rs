@@ -176,7 +176,7 @@ mod tests {
         alone::bytes(&mut bench, &text, &random).unwrap();
         alone::files(&mut bench, &tree).unwrap();
         let alone = bench.finish().unwrap();
-        assert_eq!(alone.len(), 16);
+        assert_eq!(alone.len(), 20);
         assert!(alone.iter().all(|stage| stage.from <= stage.speed && stage.speed <= stage.to && stage.from > 0.0));
         let whole = whole::measure(&tree, folder.path(), 3, 1).unwrap();
         assert_eq!((whole.name.as_str(), whole.entries, whole.bytes), ("tree", 5, 6_400_006));

@@ -265,6 +265,10 @@ impl Backend for FaultBackend {
         Ok(())
     }
 
+    fn tidy(&self) -> Result<()> {
+        self.inner.tidy()
+    }
+
     fn location(&self) -> String {
         self.inner.location()
     }

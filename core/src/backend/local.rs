@@ -12,14 +12,14 @@ use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A repository's objects as files in a folder: `config`, `keys/…`, `packs/ab/ab…` and so on.
 ///
 /// An object is written to a hidden temporary file, flushed to disk, and linked to its name only then, so a crash
 /// or a power cut leaves it whole or absent. Its name is flushed before it counts as stored, and so are the names of the
 /// folders it is in. Works on any POSIX file system with hard links; where there are none,
-/// it falls back to an exclusive rename.
+/// it falls back to an exclusive rename. What is left of objects whose writers died is removed by pruning, a day later.
 #[derive(Debug, Clone)]
 pub struct LocalBackend {
     root: PathBuf,
@@ -29,6 +29,10 @@ pub struct LocalBackend {
 }
 
 const TEMPORARY: &str = ".tmp-";
+
+/// How long a temporary file is left alone by the clock of its file system, also where no lock tells that its writer is
+/// at work: on network file systems that know locks of one machine only.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl LocalBackend {
     /// Objects below `root`, which is created with the first of them.
@@ -118,6 +122,9 @@ impl LocalBackend {
             }
             opened => opened?,
         };
+        // Held until the file is closed, so that nobody takes it for one whose writer died. Where there are no locks, its
+        // age has to tell.
+        let _ = file.try_lock();
         let result = write_parts(&mut file, parts)
             .and_then(|()| if self.sync { file.sync_data() } else { Ok(()) })
             .and_then(|()| publish(&temporary, &folder.join(name.file())));
@@ -127,6 +134,43 @@ impl LocalBackend {
         self.sync_folder(&folder)?;
         self.sync_names(&folder)
     }
+}
+
+/// What time it is by the clock of a folder's file system.
+fn time_of(folder: &Path) -> io::Result<SystemTime> {
+    let probe = folder.join(format!("{TEMPORARY}{}", hex(&random::<8>().map_err(io::Error::other)?)));
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&probe)?;
+    let time = file.metadata().and_then(|metadata| metadata.modified());
+    let _ = fs::remove_file(&probe);
+    time
+}
+
+/// Removes the temporary files in a folder whose writers died.
+fn tidy_folder(folder: &Path, now: SystemTime) -> Result<()> {
+    let failed = |error| Error::io(error, "tidy up").object(folder.display());
+    for entry in read_folder(folder)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_name().to_str().is_some_and(is_temporary) && is_abandoned(&entry.path(), now) {
+            // What cannot be removed only takes room.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn is_temporary(name: &str) -> bool {
+    let digits = name.strip_prefix(TEMPORARY).unwrap_or_default();
+    digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_abandoned(path: &Path, now: SystemTime) -> bool {
+    let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW).bits().cast_signed();
+    let Ok(file) = OpenOptions::new().read(true).custom_flags(flags).open(path) else { return false };
+    let is_old = |metadata: fs::Metadata| {
+        let age = metadata.modified().ok().and_then(|modified| now.duration_since(modified).ok());
+        metadata.is_file() && age.is_some_and(|age| age > ABANDONED)
+    };
+    file.metadata().is_ok_and(is_old) && file.try_lock().is_ok()
 }
 
 fn parent(folder: &Path) -> Option<&Path> {
@@ -222,6 +266,33 @@ impl Backend for LocalBackend {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    fn tidy(&self) -> Result<()> {
+        let failed = |error| Error::io(error, "tidy up").object(self.root.display());
+        let now = match time_of(&self.root) {
+            Ok(now) => now,
+            // Where nothing can be created, nothing can be removed.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) =>
+            {
+                return Ok(());
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        for folder in Folder::ALL {
+            let top = self.root.join(folder.name());
+            tidy_folder(&top, now)?;
+            if folder == Folder::Packs {
+                for shard in read_folder(&top)? {
+                    let shard = shard.map_err(failed)?;
+                    if shard.file_type().map_err(failed)?.is_dir() {
+                        tidy_folder(&shard.path(), now)?;
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn location(&self) -> String {

@@ -60,6 +60,15 @@ pub trait Backend: Send + Sync {
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) where the credentials allow additions only.
     fn delete(&self, name: &ObjectName) -> Result<()>;
 
+    /// Removes what is left of objects whose storing broke off, where a storage keeps such remains and can tell them from
+    /// what is being stored just now. Called by pruning; does nothing by default.
+    ///
+    /// # Errors
+    /// Those of the storage. Remains that cannot be removed are none: they only take room.
+    fn tidy(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// For messages: where this is, without any secret.
     fn location(&self) -> String;
 

@@ -128,6 +128,10 @@ impl Backend for RecordBackend {
         self.call(BackendOp::Delete, name.folder(), Some(name), |()| 0, || self.inner.delete(name))
     }
 
+    fn tidy(&self) -> Result<()> {
+        self.inner.tidy()
+    }
+
     fn location(&self) -> String {
         self.inner.location()
     }

@@ -186,6 +186,10 @@ impl Backend for RetryBackend {
         self.retry(|_| self.inner.delete(name))
     }
 
+    fn tidy(&self) -> Result<()> {
+        self.inner.tidy()
+    }
+
     fn location(&self) -> String {
         self.inner.location()
     }

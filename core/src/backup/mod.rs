@@ -2,7 +2,6 @@
 
 mod ahead;
 mod change;
-mod checkpoint;
 mod options;
 mod parallel;
 mod previous;
@@ -11,8 +10,6 @@ mod unsorted;
 
 use ahead::Ahead;
 pub use change::ChangeDetection;
-use checkpoint::Checkpoints;
-pub(crate) use checkpoint::{MakeCheckpoint, Reached};
 pub use options::{BackupOptions, Parent};
 pub(crate) use previous::{Base, BaseTree};
 
@@ -21,7 +18,9 @@ use crate::error::{Result, invalid};
 use crate::format::entry::{Content, Entry, EntryKind, HardLink, Hole, Timestamp, Xattr};
 use crate::format::node::{Totals, fault, xattr_fault};
 use crate::id::BlobId;
-use crate::ingest::{ContentReader, Failure, PendingRun, PendingTree, SoFar, Stored};
+use crate::ingest::{
+    Checkpoints, ContentReader, Failure, MakeCheckpoint, PendingRun, PendingTree, Reached, SoFar, Stored, beginning_of,
+};
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
 use crate::report::ProblemLog;
@@ -473,21 +472,4 @@ impl Backup<'_> {
 fn misplaced_link(entry: &Entry) -> crate::Error {
     let detail = "only a source that is not sorted can say that a path is one more name of another";
     invalid("back up", detail).object(&entry.path)
-}
-
-/// The entry of a file of which only the first `bytes` bytes of data count. `None` when that is nothing, or all.
-fn beginning_of(entry: &Entry, bytes: u64) -> Option<Entry> {
-    let (mut offset, mut left) = (0, bytes);
-    let mut holes = Vec::new();
-    for hole in &entry.holes {
-        let data = hole.offset.checked_sub(offset)?;
-        if left <= data {
-            break;
-        }
-        left -= data;
-        offset = hole.offset.checked_add(hole.length)?;
-        holes.push(*hole);
-    }
-    let size = offset.checked_add(left)?;
-    (bytes > 0 && size < entry.size).then(|| Entry { size, holes, ..entry.clone() })
 }

@@ -26,6 +26,8 @@ pub struct BackupOptions {
     pub(crate) changes: ChangeDetection,
     pub(crate) time: Option<Timestamp>,
     pub(crate) skip_if_unchanged: bool,
+    #[cfg(feature = "bench")]
+    pub(crate) without_checkpoints: bool,
 }
 
 /// Which snapshot an incremental backup builds on.
@@ -124,5 +126,21 @@ impl BackupOptions {
     pub fn skip_if_unchanged(mut self, skip: bool) -> Self {
         self.skip_if_unchanged = skip;
         self
+    }
+
+    /// Leaves out checkpoints on the way, to measure what they cost.
+    #[cfg(feature = "bench")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_checkpoints(mut self, without: bool) -> Self {
+        self.without_checkpoints = without;
+        self
+    }
+
+    pub(crate) fn has_checkpoints(&self) -> bool {
+        #[cfg(feature = "bench")]
+        return !self.without_checkpoints;
+        #[cfg(not(feature = "bench"))]
+        true
     }
 }

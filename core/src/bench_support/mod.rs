@@ -12,7 +12,8 @@ use crate::crypto::{SecretKey, aead};
 use crate::error::{Result, internal};
 use crate::format::entry::Entry;
 use crate::format::node::{self, Node};
-use crate::id::BlobId;
+use crate::format::parity::{self, Parity};
+use crate::id::{BlobId, PackId, RepositoryId};
 
 /// The stages under fixed keys.
 #[derive(Debug)]
@@ -85,6 +86,34 @@ impl Stages {
     pub fn open(&self, sealed: &mut [u8]) -> Result<usize> {
         Ok(aead::decrypt(&self.key, [0; aead::NONCE], &[], sealed, "open")?.len())
     }
+}
+
+const REPOSITORY: RepositoryId = RepositoryId::from_bytes([3; 16]);
+
+fn id(pack: &[u8]) -> PackId {
+    PackId::from_bytes(*blake3::hash(pack).as_bytes())
+}
+
+/// The parity object of a pack.
+///
+/// # Errors
+/// When the pack is empty, or longer than any may be.
+pub fn parity(pack: &[u8], percent: u8) -> Result<Vec<u8>> {
+    Ok(parity::encode(&REPOSITORY, &id(pack), &[pack], percent, &|| Ok(()))?.parts().concat())
+}
+
+/// Computes a pack again, by the name of the whole one, from what is left of it and its parity; and how many sectors had
+/// to be.
+///
+/// # Errors
+/// When more is lost than parity makes good.
+pub fn heal(left: Vec<u8>, parity: &[u8], name: [u8; 32]) -> Result<(Vec<u8>, u64)> {
+    let read = &mut |at: u64, length: usize| {
+        let rest = usize::try_from(at).ok().and_then(|at| parity.get(at..)).unwrap_or_default();
+        Ok(rest.get(..length.min(rest.len())).unwrap_or_default().to_vec())
+    };
+    let pack = PackId::from_bytes(name);
+    Parity::open(parity.len() as u64, u64::MAX, read, &REPOSITORY, &pack)?.heal(left, &pack, read, &|| Ok(()))
 }
 
 /// Encodes entries as a leaf of a tree.

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::entry::{Content, Entry, EntryKind, HardLink, Run};
 use crate::format::segment::Segment;
 use crate::id::BlobId;
-use crate::ingest::Presence;
+use crate::ingest::{Presence, beginning_of};
 use crate::path::EntryPath;
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
@@ -26,8 +26,8 @@ pub(super) enum Item {
     Linked(Box<Entry>),
     /// A file whose bytes are in the entry itself.
     Inline(Box<Entry>),
-    /// A file whose bytes come next, until `FileEnd` or `FileLost`.
-    File(Box<Entry>),
+    /// A file whose bytes come next, until `FileEnd` or `FileLost`: those behind what the destination has of it.
+    File(Box<Entry>, Vec<Run>),
     Piece(Piece),
     FileEnd,
     /// The rest of the file cannot be read.
@@ -38,11 +38,23 @@ pub(super) enum Item {
     End,
 }
 
-/// Bytes of a file: a run of a segment.
+/// Bytes of a file: a run of a segment, but for its first bytes.
 pub(super) struct Piece {
     pub(super) segment: Arc<Segment>,
     pub(super) run: Run,
+    pub(super) skip: u64,
 }
+
+/// What a destination has of a file.
+enum Had {
+    Nothing,
+    /// The runs of its beginning, as a copy left them that broke off.
+    Beginning(Vec<Run>),
+    Everything(Content),
+}
+
+/// A destination that needs the bytes of a file, by its number, from a byte on.
+type Reading = (usize, u64);
 
 /// What an item costs in memory beside what it holds.
 const FIXED: u64 = 512;
@@ -60,6 +72,7 @@ fn cost(entry: &Entry) -> u64 {
 /// Where what is read goes to.
 pub(super) struct Outlet<'a> {
     queue: &'a Queue<Item>,
+    reader: &'a StoreReader,
     bases: Vec<Walk<'a>>,
     presence: Presence<'a>,
     /// Whether the destination still takes something.
@@ -80,7 +93,7 @@ impl<'a> Outlet<'a> {
         let bases =
             bases.into_iter().map(|base| Walk { of: base.of, cursor: Cursor::new(reader, base.root) }).collect();
         let presence = Presence::new(reader);
-        Outlet { queue, bases, presence, open: true, error: None, last: None }
+        Outlet { queue, reader, bases, presence, open: true, error: None, last: None }
     }
 
     /// Why the destination failed on this side.
@@ -95,41 +108,76 @@ impl<'a> Outlet<'a> {
         Ok(())
     }
 
-    fn send_piece(&mut self, segment: &Arc<Segment>, run: Run, ctx: &Context) -> Result<()> {
+    fn send_piece(&mut self, segment: &Arc<Segment>, run: Run, skip: u64, ctx: &Context) -> Result<()> {
         let held = self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, segment));
         let cost = if held { 64 } else { segment.len() as u64 + 64 };
         self.last = Some(Arc::clone(segment));
-        self.send(Item::Piece(Piece { segment: Arc::clone(segment), run }), cost, ctx)
+        self.send(Item::Piece(Piece { segment: Arc::clone(segment), run, skip }), cost, ctx)
     }
 
-    /// The content of a file as the destination has it, if it has the same. `same` tells whether the source's tree that
-    /// a base was copied from refers to the very same content.
-    fn content(&mut self, entry: &Entry, same: impl Fn(&BlobId) -> bool) -> Option<Content> {
+    /// What the destination has of a file. `same` tells whether the source's tree that a base was copied from refers to
+    /// the very same content.
+    fn had(&mut self, entry: &Entry, same: impl Fn(&BlobId) -> bool) -> Had {
         if !self.open {
-            return None;
+            return Had::Nothing;
         }
         let found = self.find(entry, same);
         found.unwrap_or_else(|error| {
             self.error = Some(error);
             self.open = false;
             self.queue.close();
-            None
+            Had::Nothing
         })
     }
 
-    fn find(&mut self, entry: &Entry, same: impl Fn(&BlobId) -> bool) -> Result<Option<Content>> {
+    fn find(&mut self, entry: &Entry, same: impl Fn(&BlobId) -> bool) -> Result<Had> {
+        let mut beginning = Vec::new();
         for Walk { of, cursor } in &mut self.bases {
             if of.as_ref().is_some_and(|root| !same(root)) {
                 continue;
             }
-            if let Some(held) = at(cursor, &entry.path)?
-                && (&held.kind, held.size, &held.holes) == (&entry.kind, entry.size, &entry.holes)
-                && self.presence.has_content(held)?
-            {
-                return Ok(Some(held.content.clone()));
+            let Some(held) = at(cursor, &entry.path)?.filter(|held| held.kind == entry.kind) else { continue };
+            if (held.size, &held.holes) == (entry.size, &entry.holes) {
+                if self.presence.has_content(held)? {
+                    return Ok(Had::Everything(held.content.clone()));
+                }
+            } else if of.is_none() {
+                // A copy of this very snapshot broke off in the middle of the file.
+                let runs = beginning_in(self.reader, &mut self.presence, entry, held)?;
+                if bytes_in(&runs) > bytes_in(&beginning) {
+                    beginning = runs;
+                }
             }
         }
-        Ok(None)
+        Ok(if beginning.is_empty() { Had::Nothing } else { Had::Beginning(beginning) })
+    }
+}
+
+fn bytes_in(runs: &[Run]) -> u64 {
+    runs.iter().fold(0, |sum, run| sum.saturating_add(run.bytes))
+}
+
+/// The runs of `held`, if it is the beginning of `entry` and all of it is there.
+fn beginning_in(reader: &StoreReader, presence: &mut Presence<'_>, entry: &Entry, held: &Entry) -> Result<Vec<Run>> {
+    let bytes = data_length(held);
+    if beginning_of(entry, bytes).is_none_or(|part| part.size != held.size || part.holes != held.holes) {
+        return Ok(Vec::new());
+    }
+    let mut read = || -> Result<Vec<Run>> {
+        let (mut reader, mut runs) = (RunReader::new(reader, &held.content, bytes, 0)?, Vec::new());
+        while let Some((run, _)) = reader.next()? {
+            if !presence.has_segment(&run.segment)? {
+                return Ok(Vec::new());
+            }
+            runs.push(run);
+        }
+        Ok(runs)
+    };
+    match read() {
+        Ok(runs) if bytes_in(&runs) == bytes => Ok(runs),
+        Ok(_) => Ok(Vec::new()),
+        Err(error) if is_damage(&error) => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 
@@ -255,18 +303,21 @@ impl<'a, 'o> Feed<'a, 'o> {
         let mut reading = Vec::new();
         for (number, outlet) in self.outlets.iter_mut().enumerate() {
             let same = |root: &BlobId| self.befores.iter().any(|before| before.root == *root && before.same);
-            match outlet.content(entry, same) {
-                Some(content) => {
+            let beginning = match outlet.had(entry, same) {
+                Had::Everything(content) => {
                     let taken = Box::new(Entry { content, ..entry.clone() });
                     outlet.send(Item::Taken(taken), cost(entry), self.ctx)?;
+                    continue;
                 }
-                None if outlet.open => {
-                    // Where the source has its bytes is of no use to the other side.
-                    let bare = Box::new(Entry { content: Content::Empty, ..entry.clone() });
-                    outlet.send(Item::File(bare), cost(entry), self.ctx)?;
-                    reading.push(number);
-                }
-                None => {}
+                Had::Beginning(runs) => runs,
+                Had::Nothing => Vec::new(),
+            };
+            if outlet.open {
+                // Where the source has its bytes is of no use to the other side.
+                let bare = Box::new(Entry { content: Content::Empty, ..entry.clone() });
+                let (from, cost) = (bytes_in(&beginning), cost(entry) + beginning.len() as u64 * 56);
+                outlet.send(Item::File(bare, beginning), cost, self.ctx)?;
+                reading.push((number, from));
             }
         }
         if reading.is_empty() {
@@ -286,8 +337,8 @@ impl<'a, 'o> Feed<'a, 'o> {
         }
     }
 
-    fn send_each(&mut self, reading: &[usize], item: impl Fn() -> Item) -> Result<()> {
-        for number in reading {
+    fn send_each(&mut self, reading: &[Reading], item: impl Fn() -> Item) -> Result<()> {
+        for (number, _) in reading {
             if let Some(outlet) = self.outlets.get_mut(*number) {
                 outlet.send(item(), FIXED, self.ctx)?;
             }
@@ -296,9 +347,14 @@ impl<'a, 'o> Feed<'a, 'o> {
     }
 
     /// Reads the content of a file once, for all destinations in `reading`. `false` when it was not read to its end.
-    fn content(&mut self, entry: &Entry, reading: &[usize]) -> Result<bool> {
-        let mut runs = RunReader::new(self.original.reader, &entry.content, data_length(entry), 0)?;
-        while let Some((run, _)) = runs.next()? {
+    fn content(&mut self, entry: &Entry, reading: &[Reading]) -> Result<bool> {
+        let first = reading.iter().map(|(_, from)| *from).min().unwrap_or_default();
+        self.meter.add_bytes(first);
+        let mut runs = RunReader::new(self.original.reader, &entry.content, data_length(entry), first)?;
+        let mut position = first;
+        while let Some((run, before)) = runs.next()? {
+            let begin = position.saturating_sub(before);
+            position = begin.saturating_add(run.bytes);
             self.ctx.check("copy")?;
             if self.ctx.should_suspend() {
                 return Ok(false);
@@ -306,17 +362,19 @@ impl<'a, 'o> Feed<'a, 'o> {
             let segment = self.segments.get(&run.segment)?;
             bytes_of(&segment, &run)?;
             let mut wanted = false;
-            for number in reading {
+            for (number, from) in reading {
                 if let Some(outlet) = self.outlets.get_mut(*number).filter(|outlet| outlet.open) {
                     wanted = true;
-                    outlet.send_piece(&segment, run, self.ctx)?;
+                    if *from < position {
+                        outlet.send_piece(&segment, run, from.saturating_sub(begin), self.ctx)?;
+                    }
                 }
             }
             if !wanted {
                 return Ok(false);
             }
-            self.read_bytes = self.read_bytes.saturating_add(run.bytes);
-            self.meter.add_bytes(run.bytes);
+            self.read_bytes = self.read_bytes.saturating_add(run.bytes - before.min(run.bytes));
+            self.meter.add_bytes(run.bytes - before.min(run.bytes));
             self.meter.report(|| Some(entry.path.to_string()));
         }
         Ok(true)

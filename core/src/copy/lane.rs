@@ -7,12 +7,15 @@ use super::verify::Skipped;
 use crate::context::Context;
 use crate::error::{Error, Result, internal};
 use crate::format::entry::{Content, Entry, EntryKind, HardLink};
-use crate::ingest::{ContentReader, Failure, PendingTree, SoFar, Stored};
+use crate::ingest::{
+    Checkpoints, ContentReader, Failure, MakeCheckpoint, PendingRun, PendingTree, Reached, SoFar, Stored, beginning_of,
+};
 use crate::problem::{Problem, ProblemReason};
 use crate::progress::Meter;
 use crate::report::ProblemLog;
 use crate::source::EntryHandle;
 use crate::store::Store;
+use crate::store::session::Session;
 use crate::store::write::BlobWriter;
 use crate::tree::{bytes_of, data_length};
 use std::collections::HashMap;
@@ -22,9 +25,48 @@ pub(super) struct Lane<'a> {
     pub(super) queue: &'a Queue<Item>,
     pub(super) writer: BlobWriter,
     pub(super) store: &'a Store,
+    pub(super) session: &'a Session,
+    /// What writes checkpoints on the way.
+    pub(super) checkpoints: Option<MakeCheckpoint>,
     /// Of the whole copy; what this destination stores is added to it.
     pub(super) meter: &'a Meter,
     pub(super) ctx: Context,
+}
+
+/// What is being made.
+struct Making {
+    tree: PendingTree,
+    checkpoints: Checkpoints,
+    tally: Tally,
+    /// The file that the work was suspended in.
+    partial: Option<(Entry, Vec<PendingRun>)>,
+}
+
+impl Making {
+    fn push(&mut self, entry: Entry, stored: Stored, writer: &mut BlobWriter) -> Result<()> {
+        self.tally.directories += u64::from(entry.kind == EntryKind::Directory);
+        self.tree.push(entry, stored, writer)
+    }
+
+    /// Has a checkpoint written if it is time for one.
+    fn keep(&mut self, writer: &mut BlobWriter) -> Result<()> {
+        self.keep_with(writer, || None)
+    }
+
+    /// The same within a file of which this is the beginning.
+    fn keep_with(
+        &mut self,
+        writer: &mut BlobWriter,
+        partial: impl FnOnce() -> Option<(Entry, Vec<PendingRun>)>,
+    ) -> Result<()> {
+        if !self.checkpoints.is_due(writer)? {
+            return Ok(());
+        }
+        let (root, totals) = self.tree.cut(partial(), writer)?;
+        let Tally { directories, unchanged, problems, .. } = &self.tally;
+        let (directories, unchanged, problems) = (*directories, *unchanged, problems.count());
+        self.checkpoints.write(Reached { root, totals, directories, unchanged, problems }, writer)
+    }
 }
 
 /// What was made of the items so far.
@@ -57,23 +99,39 @@ impl Tally {
 impl Lane<'_> {
     /// Takes items to their end and stores what they make, durably.
     pub(super) fn run(mut self) -> Result<Copied> {
+        let _close = CloseOnDrop(self.queue);
+        let done = self.work();
+        if done.is_err() && !self.writer.close() {
+            // The next copy looks for packs that no index object lists.
+            self.session.leave();
+        }
+        done
+    }
+
+    fn work(&mut self) -> Result<Copied> {
         let (queue, ctx) = (self.queue, self.ctx.clone());
-        let _close = CloseOnDrop(queue);
         let mut content = ContentReader::of(self.store)?;
-        let mut tree = PendingTree::of(self.store, None)?;
-        let mut tally = Tally::default();
+        let mut making = Making {
+            tree: PendingTree::of(self.store, None)?,
+            checkpoints: Checkpoints::new(self.checkpoints.take(), self.store.config().sizes.pack),
+            tally: Tally::default(),
+            partial: None,
+        };
         let mut finished = false;
         while !finished && !ctx.should_suspend() {
             let Some(item) = queue.pop(&ctx)? else { break };
             match item {
                 Item::End => finished = true,
-                Item::Problem(problem) => tally.problems.add(problem),
-                Item::Entry(entry) => self.push(*entry, Stored::Content(Content::Empty), &mut tree, &mut tally)?,
+                Item::Problem(problem) => making.tally.problems.add(problem),
+                Item::Entry(entry) => {
+                    making.checkpoints.add_entry();
+                    making.push(*entry, Stored::Content(Content::Empty), &mut self.writer)?;
+                }
                 Item::Taken(mut entry) => {
-                    tally.unchanged += 1;
+                    making.tally.unchanged += 1;
                     let taken = Stored::Content(std::mem::take(&mut entry.content));
-                    tally.remember(&entry, &taken);
-                    self.push(*entry, taken, &mut tree, &mut tally)?;
+                    making.tally.remember(&entry, &taken);
+                    making.push(*entry, taken, &mut self.writer)?;
                 }
                 Item::Inline(mut entry) => {
                     let bytes = match std::mem::take(&mut entry.content) {
@@ -81,23 +139,23 @@ impl Lane<'_> {
                         _ => Vec::new(),
                     };
                     let incoming = Incoming { inline: Some(bytes), ..Incoming::new(queue, &ctx) };
-                    if !self.file(*entry, incoming, &mut content, &mut tree, &mut tally)? {
+                    if !self.file(*entry, SoFar::default(), incoming, &mut content, &mut making)? {
                         break;
                     }
                 }
-                Item::File(entry) => {
+                Item::File(entry, beginning) => {
                     let incoming = Incoming::new(queue, &ctx);
-                    if !self.file(*entry, incoming, &mut content, &mut tree, &mut tally)? {
+                    if !self.file(*entry, SoFar::of(&beginning), incoming, &mut content, &mut making)? {
                         break;
                     }
                 }
                 Item::Linked(entry) => {
-                    let known = entry.metadata.hard_link.and_then(|link| tally.linked.get(&link).cloned());
+                    let known = entry.metadata.hard_link.and_then(|link| making.tally.linked.get(&link).cloned());
                     match known {
-                        Some(stored) => self.push(*entry, stored, &mut tree, &mut tally)?,
+                        Some(stored) => making.push(*entry, stored, &mut self.writer)?,
                         None => {
                             let detail = "another name of the same file could not be copied";
-                            tally.skip(Problem::new(entry.path, ProblemReason::Damaged, detail));
+                            making.tally.skip(Problem::new(entry.path, ProblemReason::Damaged, detail));
                         }
                     }
                 }
@@ -105,10 +163,15 @@ impl Lane<'_> {
                     return Err(internal("copy", "content came without its file"));
                 }
             }
-            self.show(&mut tally);
+            making.keep(&mut self.writer)?;
+            self.show(&mut making.tally);
         }
         queue.close();
-        let (root, totals) = tree.finish(&mut self.writer)?;
+        let Making { mut tree, mut tally, partial, .. } = making;
+        let (root, totals) =
+            if finished { tree.finish(&mut self.writer)? } else { tree.cut(partial, &mut self.writer)? };
+        // What is written next says more.
+        self.writer.await_nothing()?;
         self.writer.flush()?;
         self.show(&mut tally);
         let Tally { directories, unchanged, problems, skipped, .. } = tally;
@@ -117,33 +180,39 @@ impl Lane<'_> {
         Ok(Copied { root, totals, directories, unchanged, problems, skipped, finished, new_bytes, sent, packs })
     }
 
-    fn push(&mut self, entry: Entry, stored: Stored, tree: &mut PendingTree, tally: &mut Tally) -> Result<()> {
-        tally.directories += u64::from(entry.kind == EntryKind::Directory);
-        tree.push(entry, stored, &mut self.writer)
-    }
-
-    /// Stores a file. `false` when it did not come to its end.
+    /// Stores a file, of which this much is there. `false` when it did not come to its end.
     fn file(
         &mut self,
         entry: Entry,
+        so_far: SoFar,
         mut incoming: Incoming<'_>,
         content: &mut ContentReader,
-        tree: &mut PendingTree,
-        tally: &mut Tally,
+        making: &mut Making,
     ) -> Result<bool> {
         // Bytes are counted where they are read.
         let uncounted = Context::new().meter();
-        let nothing = SoFar::default();
         let aware = (&uncounted, &self.ctx);
-        let stored = content.store(&mut incoming, &entry, (nothing, &[]), &mut self.writer, aware, &mut |_, _| Ok(()));
+        making.checkpoints.add_entry();
+        let mut counted = so_far.bytes;
+        let mut meanwhile = |so_far: &SoFar, writer: &mut BlobWriter| {
+            making.checkpoints.add_bytes(so_far.bytes.saturating_sub(counted));
+            counted = so_far.bytes;
+            making.keep_with(writer, || beginning_of(&entry, so_far.bytes).map(|part| (part, so_far.runs.clone())))
+        };
+        let stored = content.store(&mut incoming, &entry, (so_far, &[]), &mut self.writer, aware, &mut meanwhile);
         let problem = match (stored, incoming.ended) {
             (Err(Failure::Backup(error)), _) => return Err(error),
-            (Err(Failure::Suspended(_)), _) | (_, Ended::Early) => return Ok(false),
+            (Err(Failure::Suspended(so_far)), _) => {
+                making.partial = beginning_of(&entry, so_far.bytes).map(|part| (part, so_far.runs));
+                return Ok(false);
+            }
+            (_, Ended::Early) => return Ok(false),
             (_, Ended::Failed(error)) => return Err(error),
             (_, Ended::Lost(problem)) | (Err(Failure::File(problem)), _) => problem,
             (Ok((stored, length)), _) if length == data_length(&entry) => {
-                tally.remember(&entry, &stored);
-                self.push(entry, stored, tree, tally)?;
+                making.checkpoints.add_bytes(length.saturating_sub(counted));
+                making.tally.remember(&entry, &stored);
+                making.push(entry, stored, &mut self.writer)?;
                 return Ok(true);
             }
             (Ok((_, length)), _) => {
@@ -151,7 +220,7 @@ impl Lane<'_> {
                 Problem::new(entry.path.clone(), ProblemReason::Damaged, detail)
             }
         };
-        tally.skip(problem);
+        making.tally.skip(problem);
         Ok(true)
     }
 
@@ -226,7 +295,10 @@ impl EntryHandle for Incoming<'_> {
             self.read = 0;
             self.piece = None;
             match self.queue.pop(self.ctx) {
-                Ok(Some(Item::Piece(piece))) => self.piece = Some(piece),
+                Ok(Some(Item::Piece(piece))) => {
+                    self.read = usize::try_from(piece.skip).unwrap_or(usize::MAX);
+                    self.piece = Some(piece);
+                }
                 Ok(Some(Item::FileEnd)) => self.at_end = true,
                 Ok(Some(Item::FileLost(problem))) => return Err(self.end(Ended::Lost(problem))),
                 Ok(_) => return Err(self.end(Ended::Early)),

@@ -24,9 +24,11 @@ use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, internal};
 use crate::format::node::Totals;
 use crate::id::{BlobId, PackId};
+use crate::ingest::MakeCheckpoint;
 use crate::progress::Meter;
 use crate::report::ProblemLog;
 use crate::store::read::StoreReader;
+use crate::store::session::Session;
 use crate::store::write::BlobWriter;
 use feed::{Feed, Outlet};
 use lane::Lane;
@@ -49,6 +51,8 @@ pub(crate) struct Target<'a> {
     pub(crate) reader: &'a StoreReader,
     /// Trees of the destination whose content may be taken over, the best first.
     pub(crate) bases: Vec<Base>,
+    pub(crate) session: &'a Session,
+    pub(crate) checkpoints: MakeCheckpoint,
     /// Token and share of the budget.
     pub(crate) ctx: Context,
 }
@@ -95,9 +99,10 @@ pub(crate) fn run(original: Original<'_>, targets: Vec<Target<'_>>, meter: &Mete
     let queues: Vec<_> = targets.iter().map(|_| Queue::new(room)).collect();
     let (mut outlets, mut lanes) = (Vec::new(), Vec::new());
     for (target, queue) in targets.into_iter().zip(&queues) {
-        let Target { writer, reader, bases, ctx } = target;
+        let Target { writer, reader, bases, session, checkpoints, ctx } = target;
+        let checkpoints = Some(checkpoints);
         outlets.push(Outlet::new(queue, reader, bases));
-        lanes.push(Lane { queue, writer, store: reader.store(), meter, ctx });
+        lanes.push(Lane { queue, writer, store: reader.store(), session, checkpoints, meter, ctx });
     }
     std::thread::scope(|scope| {
         let close = queues.iter().map(CloseOnDrop).collect::<Vec<_>>();

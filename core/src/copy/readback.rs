@@ -5,11 +5,8 @@ use crate::context::Context;
 use crate::error::{Result, corrupt};
 use crate::id::PackId;
 use crate::store::Store;
-use crate::store::packs::read_contents;
+use crate::store::packs::{PIECE, read_contents};
 use crate::store::table::SegmentPlace;
-
-/// Bytes read in one go.
-const PIECE: u64 = 1024 * 1024;
 
 /// Reads packs whole: their bytes must be those they are named by, and every segment must open to the blobs its id
 /// names.

@@ -2,7 +2,7 @@
 
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
-use crate::error::{Error, ErrorKind, Result, corrupt, invalid};
+use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::config::PARITY;
 use crate::format::lease::LeasePurpose;
 use crate::id::PackId;
@@ -10,7 +10,7 @@ use crate::progress::Phase;
 use crate::report::Outcome;
 use crate::store::Store;
 use crate::store::devices::DeviceList;
-use crate::store::packs::is_of_the_object;
+use crate::store::packs::{self, is_of_the_object};
 use crate::store::parity;
 use crate::store::session::Session;
 use crate::store::throttle::Throttle;
@@ -90,15 +90,9 @@ pub(crate) fn add_parity(
         session.keep();
         let name = ObjectName::of(Folder::Packs, id);
         meter.report(|| Some(name.to_string()));
-        let read = store.backend().read(&name, 0..length).and_then(|bytes| {
-            if blake3::hash(&bytes).as_bytes() == id.as_bytes() {
-                return Ok(bytes);
-            }
-            Err(corrupt(operation, "its bytes are not those it was stored with: repair it first").object(&name))
-        });
+        let read = packs::read_whole(store, &id, length, &download, ctx, operation);
         match read {
             Ok(bytes) => {
-                download.pay(length, ctx, operation)?;
                 let written = parity::write(store, &id, &[&bytes], percent)?;
                 upload.pay(written, ctx, operation)?;
                 report.added += 1;

@@ -345,18 +345,59 @@ impl<'a> Work<'a> {
         let name = ObjectName::of(Folder::Packs, old.id);
         self.read = (self.read.0 + 1, self.read.1.saturating_add(old.length));
         let whole = WholePack::read(self.store, &old.id, old.length, &self.throttle, self.ctx)?;
-        let segments: Vec<SealedSegment> =
-            whole.segments(|segment| Ok(!self.has_moved(&segment.header.id, stored)?)).collect::<Result<_>>()?;
-        drop(whole);
+        let mut wanted = HashSet::new();
+        for segment in &whole.contents().segments {
+            if !self.has_moved(&segment.header.id, stored)? {
+                wanted.insert(segment.header.id);
+            }
+        }
+        let mut segments = whole.segments(|segment| Ok(wanted.contains(&segment.header.id)));
         // Of this pack alone: another may claim another key for the same session.
         let mut keys: HashMap<SessionId, SecretKey> = HashMap::new();
+        let mut damaged = None;
+        // A few at a time: beside this pack there is the new one in memory, and no third.
+        let at_once = rayon::current_num_threads();
+        loop {
+            let some: Vec<SealedSegment> = segments.by_ref().take(at_once).collect::<Result<_>>()?;
+            if some.is_empty() {
+                break;
+            }
+            self.seal_anew(some, &mut keys, &name, &mut damaged)?;
+        }
+        let (written, bytes) = self.repacker.written();
+        if written >= self.listed_packs + PACKS_PER_INDEX {
+            self.repacker.publish()?;
+            self.listed_packs = written;
+        }
+        self.meter.add_entries(1);
+        self.meter.add_bytes(old.length);
+        self.meter.set_stored_bytes(bytes);
+        self.meter.report(|| Some(name.to_string()));
+        match damaged {
+            Some(error) => Err(error),
+            None => {
+                self.report.packs += 1;
+                self.report.bytes = self.report.bytes.saturating_add(old.length);
+                Ok(())
+            }
+        }
+    }
+
+    /// Seals segments of the pack `name` under the keys of this session, and puts them into the new pack.
+    fn seal_anew(
+        &mut self,
+        segments: Vec<SealedSegment>,
+        keys: &mut HashMap<SessionId, SecretKey>,
+        name: &ObjectName,
+        damaged: &mut Option<Error>,
+    ) -> Result<()> {
         let mut keyed = Vec::with_capacity(segments.len());
         for segment in segments {
             let session = segment.session.session;
             let key = match keys.get(&session) {
                 Some(key) => key.clone(),
                 None => {
-                    let key = self.open(&segment.session).map_err(|error| error.or_object(&name))?;
+                    let key = self.open(&segment.session).map_err(|error| error.or_object(name))?;
                     keys.insert(session, key.clone());
                     key
                 }
@@ -376,34 +417,17 @@ impl<'a> Work<'a> {
                 Ok(SealedSegment { header, blobs, references, session: entry.clone(), sealed })
             })
             .collect();
-        let mut damaged = None;
         for segment in sealed {
             match segment {
                 Ok(segment) => {
                     self.report.segments += 1;
                     self.repacker.add(segment)?;
                 }
-                Err(error) if is_of_the_object(&error) => damaged = Some(error.object(&name)),
+                Err(error) if is_of_the_object(&error) => *damaged = Some(error.object(name)),
                 Err(error) => return Err(error),
             }
         }
-        let (written, bytes) = self.repacker.written();
-        if written >= self.listed_packs + PACKS_PER_INDEX {
-            self.repacker.publish()?;
-            self.listed_packs = written;
-        }
-        self.meter.add_entries(1);
-        self.meter.add_bytes(old.length);
-        self.meter.set_stored_bytes(bytes);
-        self.meter.report(|| Some(name.to_string()));
-        match damaged {
-            Some(error) => Err(error),
-            None => {
-                self.report.packs += 1;
-                self.report.bytes = self.report.bytes.saturating_add(old.length);
-                Ok(())
-            }
-        }
+        Ok(())
     }
 
     fn open(&self, entry: &SessionEntry) -> Result<SecretKey> {

@@ -2,18 +2,18 @@
 
 use super::Repository;
 use crate::Timestamp;
-use crate::backup::{self, BackedUp, BackupOptions, Base, BaseTree, MakeCheckpoint, Parent, Reached};
+use crate::backup::{self, BackedUp, BackupOptions, Base, BaseTree, Parent};
 use crate::compress::LEVELS;
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::lease::LeasePurpose;
 use crate::format::snapshot::{SnapshotBody, SnapshotCounts, SnapshotOutcome};
 use crate::id::{BlobId, LineageId, SnapshotId};
+use crate::ingest::{MakeCheckpoint, Reached};
 use crate::problem::Problem;
 use crate::progress::{Meter, Phase};
 use crate::report::Outcome;
 use crate::source::{EntrySource, Source};
-use crate::store::cancelling::Cancelling;
 use crate::store::checkpoints::{self, NewCheckpoint};
 use crate::store::clock;
 use crate::store::commit;
@@ -108,7 +108,7 @@ impl Repository {
     /// the storage and of a source that cannot go on. Paths that cannot be read are
     /// [problems](BackupReport::problems) instead.
     pub fn backup(&self, source: impl Into<Source>, options: &BackupOptions, ctx: &Context) -> Result<BackupReport> {
-        self.back_up(source.into(), options, ctx)
+        self.within(ctx, "back up").back_up(source.into(), options, ctx)
     }
 
     fn back_up(&self, mut source: Source, options: &BackupOptions, ctx: &Context) -> Result<BackupReport> {
@@ -134,8 +134,8 @@ impl Repository {
         let session = Arc::new(Session::begin(&self.store, &devices, LeasePurpose::Backup)?);
 
         let (reader, _) = self.reader(ctx)?;
-        let mut start = self.start(&devices, &lineage, options.parent, ctx)?;
-        list_unlisted(&self.store, &devices, session.id(), start.newest.as_ref(), ctx)?;
+        let mut start = self.start(&devices, &lineage, options.parent)?;
+        list_unlisted(&self.store, &devices, &session, start.newest.as_ref(), ctx)?;
         let mut begin = std::mem::take(&mut start.work);
         if let Some(parent) = &start.parent {
             meter.totals(Some(parent.counts.entries), Some(parent.counts.bytes));
@@ -144,7 +144,9 @@ impl Repository {
         let pool = Arc::new(ctx.pool()?);
         let writer = BlobWriter::new(&self.store, &session, level, ctx, Arc::clone(&pool))?;
         let sequence = Arc::new(AtomicU32::new(0));
-        begin.checkpoints = Some(self.checkpoints(&devices, &session, &sequence, lineage, began));
+        if options.has_checkpoints() {
+            begin.checkpoints = Some(self.checkpoints(&devices, &session, &sequence, lineage, began));
+        }
         let mut work = Work { writer, reader: &reader, options, meter: &meter, ctx };
         let result = pool.install(|| work.run(&mut source, begin));
         let finished = result.and_then(|done| {
@@ -205,9 +207,9 @@ impl Repository {
     }
 
     /// Finds what to build on: the parent snapshot, and a checkpoint of a suspended backup that is newer.
-    fn start(&self, devices: &DeviceList, lineage: &LineageId, parent: Parent, ctx: &Context) -> Result<Start> {
+    fn start(&self, devices: &DeviceList, lineage: &LineageId, parent: Parent) -> Result<Start> {
         let keys = self.store.keys();
-        let backend = &Cancelling { inner: self.store.backend(), ctx, operation: "find the snapshot to build on" };
+        let backend = self.store.backend();
         let mut start = Start::default();
         if !keys.can_read()
             && let Some(folder) = self.store.state_folder()

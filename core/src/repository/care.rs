@@ -49,8 +49,9 @@ impl Repository {
     /// Those of the storage, and [`Cancelled`](crate::ErrorKind::Cancelled). Damage is not an error but what the report
     /// is for.
     pub fn check(&self, options: &CheckOptions, ctx: &Context) -> Result<CheckReport> {
-        let listing = self.with_snapshots(|snapshots| snapshots.list(&SnapshotFilter::all()))?;
-        let (reader, _) = self.reader(ctx)?;
+        let this = self.within(ctx, "check the repository");
+        let listing = this.with_snapshots(|snapshots| snapshots.list(&SnapshotFilter::all()))?;
+        let (reader, _) = this.reader(ctx)?;
         let roots: Vec<_> = listing.snapshots.iter().map(|snapshot| (snapshot.id, snapshot.root)).collect();
         let mut report = check::run(&reader, &roots, options, ctx)?;
         for (name, error) in &listing.rejected {
@@ -59,8 +60,8 @@ impl Repository {
         if report.outcome == Outcome::Suspended {
             return Ok(report);
         }
-        let (backend, keys) = (self.store.backend(), self.store.keys());
-        let devices = self.devices_list()?;
+        let (backend, keys) = (this.store.backend(), this.store.keys());
+        let devices = this.devices_list()?;
         for error in devices.skipped().iter().chain(&survey(backend, keys)?.skipped) {
             let name = error.object_name().and_then(|name| name.parse::<ObjectName>().ok());
             report.add(match name {
@@ -82,7 +83,7 @@ impl Repository {
         for (info, error) in &sessions.rejected {
             report.add(CheckProblem::of_object(&info.name, error));
         }
-        for (id, stage, error) in &Condemned::load(&self.store, &devices)?.damaged {
+        for (id, stage, error) in &Condemned::load(&this.store, &devices)?.damaged {
             report.add(CheckProblem::of_object(&condemned::name(id, *stage), error));
         }
         Ok(report)
@@ -108,8 +109,9 @@ impl Repository {
     /// somebody else is pruning, [`PermissionDenied`](ErrorKind::PermissionDenied) where storage allows no removal,
     /// and, with nothing removed, what is wrong with an object that has to be read to know what is needed.
     pub fn prune(&self, options: &PruneOptions, ctx: &Context) -> Result<PruneReport> {
-        let devices = Arc::new(self.devices_list()?);
-        let (reader, _) = self.reader(ctx)?;
+        let this = self.within(ctx, "prune");
+        let devices = Arc::new(this.devices_list()?);
+        let (reader, _) = this.reader(ctx)?;
         maintain::prune(&reader, &devices, options, ctx)
     }
 
@@ -119,11 +121,12 @@ impl Repository {
     /// # Errors
     /// Those of the storage, and [`Cancelled`](ErrorKind::Cancelled). Packs that cannot be read are in the report.
     pub fn rebuild_index(&self, ctx: &Context) -> Result<RebuildReport> {
+        let this = self.within(ctx, "rebuild the index");
         // What pruning is removing is not listed again.
-        let devices = self.devices_list()?;
-        devices.check_reach(self.store.keys(), "rebuild the index")?;
-        let doomed = Condemned::load(&self.store, &devices)?.doomed();
-        maintain::rebuild_index(&self.store, doomed, ctx)
+        let devices = this.devices_list()?;
+        devices.check_reach(this.store.keys(), "rebuild the index")?;
+        let doomed = Condemned::load(&this.store, &devices)?.doomed();
+        maintain::rebuild_index(&this.store, doomed, ctx)
     }
 
     /// Mends what can be mended: the index, packs of which a part is damaged, and snapshots that lost something, of
@@ -149,10 +152,11 @@ impl Repository {
     /// Those of the storage, [`Cancelled`](ErrorKind::Cancelled), and [`Untrusted`](ErrorKind::Untrusted) when this
     /// device may not sign the new snapshots. Damage is in the report.
     pub fn repair(&self, options: &RepairOptions, ctx: &Context) -> Result<RepairReport> {
-        let devices = Arc::new(self.devices_list()?);
-        let snapshots = Snapshots::open(self.store.backend(), self.store.keys(), &devices)?;
+        let this = self.within(ctx, "repair the repository");
+        let devices = Arc::new(this.devices_list()?);
+        let snapshots = Snapshots::open(this.store.backend(), this.store.keys(), &devices)?;
         let listing = snapshots.list(&SnapshotFilter::all())?;
-        maintain::repair(&self.store, &devices, listing, options, ctx)
+        maintain::repair(&this.store, &devices, listing, options, ctx)
     }
 
     /// Adds parity, recovery data of this share in percent, to every pack that has none. Needs no key to content. What
@@ -172,7 +176,8 @@ impl Repository {
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) for anything but 1 to 100 percent,
     /// [`Cancelled`](ErrorKind::Cancelled), and those of the storage. Packs that are damaged are in the report.
     pub fn add_parity(&self, percent: u8, ctx: &Context) -> Result<ParityReport> {
-        maintain::add_parity(&self.store, &Arc::new(self.devices_list()?), percent, ctx)
+        let this = self.within(ctx, "add parity");
+        maintain::add_parity(&this.store, &Arc::new(this.devices_list()?), percent, ctx)
     }
 
     /// How much parity packs get when they are written, in percent of a pack, if any.
@@ -210,7 +215,8 @@ impl Repository {
     /// [`Forbidden`](ErrorKind::Forbidden) without a reader's or owner's key, [`Cancelled`](ErrorKind::Cancelled), and
     /// those of the storage. Packs that cannot be read are in the report.
     pub fn reencrypt(&self, options: &ReencryptOptions, ctx: &Context) -> Result<ReencryptReport> {
-        maintain::reencrypt(&self.store, &Arc::new(self.devices_list()?), options, ctx)
+        let this = self.within(ctx, "re-encrypt");
+        maintain::reencrypt(&this.store, &Arc::new(this.devices_list()?), options, ctx)
     }
 
     /// How much the repository holds: raw, deduplicated, stored.
@@ -218,8 +224,9 @@ impl Repository {
     /// # Errors
     /// Those of the storage; [`Forbidden`](ErrorKind::Forbidden) for who may not read trees.
     pub fn stats(&self, ctx: &Context) -> Result<RepositoryStats> {
-        let listing = self.with_snapshots(|snapshots| snapshots.list(&SnapshotFilter::all()))?;
-        let (reader, _) = self.reader(ctx)?;
+        let this = self.within(ctx, "compute statistics");
+        let listing = this.with_snapshots(|snapshots| snapshots.list(&SnapshotFilter::all()))?;
+        let (reader, _) = this.reader(ctx)?;
         let roots: Vec<_> = listing.snapshots.iter().map(|snapshot| (snapshot.id, snapshot.root)).collect();
         maintain::stats(&reader, &roots, ctx)
     }

@@ -43,7 +43,8 @@ impl Repository {
     /// [`PermissionDenied`](ErrorKind::PermissionDenied) where the storage deletes nothing; what is wrong with a mark
     /// that cannot be read, since it may hold any snapshot; and those of the storage.
     pub fn forget(&self, options: &ForgetOptions, ctx: &Context) -> Result<ForgetReport> {
-        maintain::forget(&self.store, &self.devices_list()?, options, ctx)
+        let this = self.within(ctx, "forget snapshots");
+        maintain::forget(&this.store, &this.devices_list()?, options, ctx)
     }
 
     /// Holds a snapshot until a time: before that, [`forget`](Repository::forget) does not remove it. Never shortens a

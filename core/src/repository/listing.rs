@@ -1,6 +1,6 @@
 //! Listings of a snapshot's entries.
 
-use crate::error::{Error, Result, invalid};
+use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::entry::Entry;
 use crate::id::BlobId;
 use crate::path::EntryPath;
@@ -123,12 +123,21 @@ impl Listing {
             let entry = match cursor.next() {
                 Ok(Some(entry)) => entry,
                 Ok(None) => break,
+                // Nothing more can be read then, and nothing behind it be looked for.
+                Err(error) if error.kind() == ErrorKind::Cancelled => {
+                    self.errors.push(error);
+                    break;
+                }
                 Err(error) => {
                     if batch.is_empty() {
                         self.errors.push(error);
                         // Behind what is lost it goes on.
                         self.next_key = loop {
                             match cursor.peek() {
+                                Err(error) if error.kind() == ErrorKind::Cancelled => {
+                                    self.errors.push(error);
+                                    break None;
+                                }
                                 Ok(next) => break next.map(|entry| entry.path.key().to_vec()),
                                 Err(error) => self.errors.push(error),
                             }

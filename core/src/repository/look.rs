@@ -176,10 +176,11 @@ impl Repository {
         found: &mut dyn FnMut(Difference) -> Result<()>,
         ctx: &Context,
     ) -> Result<()> {
+        let this = self.within(ctx, "compare snapshots");
         let operation = "compare snapshots";
         let (before, after) =
-            self.with_snapshots(|snapshots| Ok((snapshots.load(before)?.root, snapshots.load(after)?.root)))?;
-        let (reader, _) = self.reader(ctx)?;
+            this.with_snapshots(|snapshots| Ok((snapshots.load(before)?.root, snapshots.load(after)?.root)))?;
+        let (reader, _) = this.reader(ctx)?;
         tree::diff(&reader, before, after, &mut |change| {
             ctx.check_or_suspended(operation)?;
             let difference = match change {

@@ -18,6 +18,7 @@ pub use look::{Changes, Difference};
 pub use options::{CreateOptions, OpenOptions};
 
 use crate::backend::Backend;
+use crate::cancel::CancelToken;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::format::bundle::Role;
@@ -141,6 +142,30 @@ impl Repository {
     #[doc(hidden)]
     pub fn make_mistake(&self, mistake: Option<crate::Mistake>) {
         self.store.make(mistake);
+    }
+
+    /// The same repository, for calls that end once this token is cancelled: those too that take no [`Context`], and what
+    /// they return, as listings and open files.
+    ///
+    /// ```
+    /// # use strongroom::{CreateOptions, ErrorKind, MemoryBackend, Repository, Secret, SnapshotFilter};
+    /// # let cheap = CreateOptions::new().cost(strongroom::Cost::FLOOR);
+    /// # let repo = Repository::create(MemoryBackend::new(), &Secret::passphrase("correct horse"), &cheap)?;
+    /// let token = strongroom::CancelToken::new();
+    /// let looking = repo.cancelled_by(&token);
+    /// assert_eq!(looking.snapshots(&SnapshotFilter::all())?.count(), 0);
+    /// token.cancel();
+    /// assert_eq!(looking.snapshots(&SnapshotFilter::all()).err().unwrap().kind(), ErrorKind::Cancelled);
+    /// # Ok::<(), strongroom::Error>(())
+    /// ```
+    #[must_use]
+    pub fn cancelled_by(&self, token: &CancelToken) -> Self {
+        Repository { store: Arc::new(self.store.within(token, "use the repository")) }
+    }
+
+    /// The same repository for one operation: once that is cancelled, nothing more is asked of the storage.
+    fn within(&self, ctx: &Context, operation: &'static str) -> Self {
+        Repository { store: Arc::new(self.store.within(ctx.token(), operation)) }
     }
 
     /// What every operation begins with: the devices that may sign, of the repository that was opened.

@@ -21,8 +21,9 @@ impl Repository {
     /// written, [`StorageFull`](crate::ErrorKind::StorageFull), [`Cancelled`](crate::ErrorKind::Cancelled), and those of
     /// the storage. What is wrong with single paths is in the report instead.
     pub fn restore(&self, snapshot: &SnapshotId, options: &RestoreOptions, ctx: &Context) -> Result<RestoreReport> {
-        let root = self.load(snapshot)?.root;
-        let (reader, _) = self.reader(ctx)?;
+        let this = self.within(ctx, "restore");
+        let root = this.load(snapshot)?.root;
+        let (reader, _) = this.reader(ctx)?;
         restore::run(&reader, root, options.target(), options, ctx)
     }
 
@@ -55,8 +56,9 @@ impl Repository {
         out: &mut dyn Write,
         ctx: &Context,
     ) -> Result<RestoreReport> {
-        let root = self.load(snapshot)?.root;
-        let (reader, _) = self.reader(ctx)?;
+        let this = self.within(ctx, "export a snapshot");
+        let root = this.load(snapshot)?.root;
+        let (reader, _) = this.reader(ctx)?;
         let store: Arc<dyn SegmentStore + Send + Sync> = Arc::new(reader);
         restore::to_tar(&store, root, path, out, ctx)
     }

@@ -1,26 +1,27 @@
-//! A backend that answers a cancelled operation, for what reads many small objects one after the other.
+//! A backend that answers a cancelled operation, whatever the operation is reading or writing.
 
 use crate::backend::{Backend, Folder, ObjectInfo, ObjectName};
-use crate::context::Context;
+use crate::cancel::CancelToken;
 use crate::error::Result;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Passes calls on until the operation is cancelled.
-pub(crate) struct Cancelling<'a> {
-    pub(crate) inner: &'a dyn Backend,
-    pub(crate) ctx: &'a Context,
+pub(super) struct Cancelling {
+    pub(super) inner: Arc<dyn Backend>,
+    pub(super) token: CancelToken,
     /// For the error.
-    pub(crate) operation: &'static str,
+    pub(super) operation: &'static str,
 }
 
-impl Cancelling<'_> {
+impl Cancelling {
     fn check(&self) -> Result<()> {
-        self.ctx.check(self.operation)
+        self.token.check(self.operation)
     }
 }
 
-impl Backend for Cancelling<'_> {
+impl Backend for Cancelling {
     fn put(&self, name: &ObjectName, parts: &[&[u8]]) -> Result<()> {
         self.check()?;
         self.inner.put(name, parts)
@@ -47,6 +48,11 @@ impl Backend for Cancelling<'_> {
     fn delete(&self, name: &ObjectName) -> Result<()> {
         self.check()?;
         self.inner.delete(name)
+    }
+
+    fn tidy(&self) -> Result<()> {
+        self.check()?;
+        self.inner.tidy()
     }
 
     fn settling(&self) -> Duration {

@@ -1,7 +1,7 @@
 //! Packs, index, sessions, snapshots and keys on a backend.
 
 pub(crate) mod blobs;
-pub(crate) mod cancelling;
+mod cancelling;
 pub(crate) mod checkpoints;
 pub(crate) mod cleanup;
 pub(crate) mod commit;
@@ -34,23 +34,37 @@ mod upload;
 pub(crate) mod write;
 
 use crate::backend::{Backend, ObjectName};
+use crate::cancel::CancelToken;
 use crate::crypto::SecretKey;
 use crate::crypto::hash::IdHasher;
 use crate::error::{Error, ErrorKind, Result, corrupt, internal};
 use crate::format::config::Config;
 use crate::format::entry::Timestamp;
 use crate::id::{PackId, SessionId, SlotId};
+use cancelling::Cancelling;
 use index::Index;
 use keys::Keys;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, SystemTime};
+
+/// How long a wait for one's turn goes without looking for cancellation.
+const TURN: Duration = Duration::from_millis(20);
 
 /// An opened repository, below the operations.
 pub(crate) struct Store {
     backend: Arc<dyn Backend>,
+    /// The same without regard to whether an operation is cancelled.
+    unbound: Arc<dyn Backend>,
+    /// What cancels the operation it serves, and what that is.
+    bound: Option<(CancelToken, &'static str)>,
+    shared: Arc<Shared>,
+}
+
+/// What all operations on a repository share.
+struct Shared {
     keys: Keys,
     /// The slot that holds these keys now, once the passphrase was changed.
     slot: Mutex<Option<SlotId>>,
@@ -60,6 +74,7 @@ pub(crate) struct Store {
     session_keys: Mutex<HashMap<SessionId, SecretKey>>,
     /// Packs that were damaged and could be read all the same.
     healed: Mutex<BTreeSet<PackId>>,
+    healing: Mutex<()>,
     state_folder: Option<PathBuf>,
     #[cfg(feature = "mistakes")]
     mistake: Mutex<Option<mistakes::Mistake>>,
@@ -91,8 +106,7 @@ impl Store {
         let index =
             state_folder.as_ref().map_or_else(Index::default, |folder| Index::with_folder(folder.join("index")));
         let (slot, session_keys, healed) = Default::default();
-        Store {
-            backend,
+        let shared = Shared {
             keys,
             slot,
             config,
@@ -100,66 +114,87 @@ impl Store {
             index,
             session_keys,
             healed,
+            healing: Mutex::default(),
             state_folder,
             #[cfg(feature = "mistakes")]
             mistake: Mutex::default(),
-        }
+        };
+        Store { unbound: Arc::clone(&backend), backend, bound: None, shared: Arc::new(shared) }
+    }
+
+    /// The same store for one operation: once that is cancelled, nothing more is asked of the storage.
+    pub(crate) fn within(&self, token: &CancelToken, operation: &'static str) -> Self {
+        let inner = Arc::clone(&self.backend);
+        let backend = Arc::new(Cancelling { inner, token: token.clone(), operation });
+        let bound = Some((token.clone(), operation));
+        Store { backend, unbound: Arc::clone(&self.unbound), bound, shared: Arc::clone(&self.shared) }
+    }
+
+    /// Ends what takes its time between two calls to the storage, once the operation is cancelled.
+    pub(crate) fn look(&self) -> Result<()> {
+        self.bound.as_ref().map_or(Ok(()), |(token, operation)| token.check(operation))
     }
 
     /// From now on it makes a mistake.
     #[cfg(feature = "mistakes")]
     pub(crate) fn make(&self, mistake: Option<mistakes::Mistake>) {
-        if let Ok(mut slot) = self.mistake.lock() {
+        if let Ok(mut slot) = self.shared.mistake.lock() {
             *slot = mistake;
         }
     }
 
     #[cfg(feature = "mistakes")]
     pub(crate) fn makes(&self, mistake: mistakes::Mistake) -> bool {
-        self.mistake.lock().is_ok_and(|slot| *slot == Some(mistake))
+        self.shared.mistake.lock().is_ok_and(|slot| *slot == Some(mistake))
     }
 
     /// The same repository, seen through another backend.
     pub(crate) fn through(&self, wrap: impl FnOnce(Arc<dyn Backend>) -> Arc<dyn Backend>) -> Self {
         let backend = wrap(Arc::clone(&self.backend));
-        let all_state = self.state_folder.as_deref().and_then(Path::parent);
-        Store::new(backend, self.config.clone(), self.keys.clone(), all_state)
+        let all_state = self.shared.state_folder.as_deref().and_then(Path::parent);
+        let store = Store::new(backend, self.shared.config.clone(), self.shared.keys.clone(), all_state);
+        Store { bound: self.bound.clone(), ..store }
     }
 
     /// Where local state of this repository is kept, if anywhere.
     pub(crate) fn state_folder(&self) -> Option<&Path> {
-        self.state_folder.as_deref()
+        self.shared.state_folder.as_deref()
     }
 
     pub(crate) fn backend(&self) -> &dyn Backend {
         self.backend.as_ref()
     }
 
+    /// The storage for what has to be done after a cancellation, too.
+    pub(crate) fn unbound_backend(&self) -> &dyn Backend {
+        self.unbound.as_ref()
+    }
+
     pub(crate) fn keys(&self) -> &Keys {
-        &self.keys
+        &self.shared.keys
     }
 
     /// The keys, with the slot that holds them now.
     pub(crate) fn keys_with_slot(&self) -> Keys {
-        let moved = self.slot.lock().ok().and_then(|slot| *slot);
-        moved.map_or_else(|| self.keys.clone(), |slot| self.keys.with_slot(slot))
+        let moved = self.shared.slot.lock().ok().and_then(|slot| *slot);
+        moved.map_or_else(|| self.shared.keys.clone(), |slot| self.shared.keys.with_slot(slot))
     }
 
     /// From now on this slot holds the keys.
     pub(crate) fn set_slot(&self, new: SlotId) {
-        if let Ok(mut slot) = self.slot.lock() {
+        if let Ok(mut slot) = self.shared.slot.lock() {
             *slot = Some(new);
         }
     }
 
     pub(crate) fn config(&self) -> &Config {
-        &self.config
+        &self.shared.config
     }
 
     /// Whether what was opened is still there: a disk may have been taken away, and the folder it was mounted on,
     /// or another disk, be in its place.
     pub(crate) fn check_present(&self) -> Result<()> {
-        if keys::read_config(self.backend())? == self.config {
+        if keys::read_config(self.backend())? == self.shared.config {
             return Ok(());
         }
         let detail = "it is not the repository that was opened: another one is in its place";
@@ -167,30 +202,48 @@ impl Store {
     }
 
     pub(crate) fn index(&self) -> &Index {
-        &self.index
+        &self.shared.index
     }
 
     /// Computes ids. Forbidden to maintainers, who do not hold the id key.
     pub(crate) fn hasher(&self) -> Result<&IdHasher> {
-        match &self.hasher {
+        match &self.shared.hasher {
             Some(hasher) => Ok(hasher),
-            None => Err(self.keys.id_key().err().unwrap_or_else(|| internal("compute an id", "there is no id key"))),
+            None => {
+                Err(self.shared.keys.id_key().err().unwrap_or_else(|| internal("compute an id", "there is no id key")))
+            }
+        }
+    }
+
+    /// Waits until nobody else of this process heals a pack of this repository.
+    fn turn_to_heal(&self) -> Result<MutexGuard<'_, ()>> {
+        loop {
+            self.look()?;
+            match self.shared.healing.try_lock() {
+                Ok(turn) => return Ok(turn),
+                // Whoever panicked has left nothing behind.
+                Err(TryLockError::Poisoned(turn)) => return Ok(turn.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(TURN),
+            }
         }
     }
 
     fn note_healed(&self, pack: PackId) {
-        if let Ok(mut healed) = self.healed.lock() {
+        if let Ok(mut healed) = self.shared.healed.lock() {
             healed.insert(pack);
         }
     }
 
     /// Packs that were damaged and could be read all the same, by their parity.
     pub(crate) fn healed(&self) -> BTreeSet<PackId> {
-        self.healed.lock().map(|healed| healed.clone()).unwrap_or_default()
+        self.shared.healed.lock().map(|healed| healed.clone()).unwrap_or_default()
     }
 
     fn session_keys(&self) -> Result<MutexGuard<'_, HashMap<SessionId, SecretKey>>> {
-        self.session_keys.lock().map_err(|_| internal("open a session key", "a thread panicked while holding the keys"))
+        self.shared
+            .session_keys
+            .lock()
+            .map_err(|_| internal("open a session key", "a thread panicked while holding the keys"))
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a pack says of itself: header, footer and trailer, without its segments.
 
 use super::Store;
+use super::throttle::Throttle;
 use crate::backend::{Folder, ObjectName};
+use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result, corrupt};
 use crate::format::pack::{
     FIXED_HEADER, PackContents, PackHeader, PackKeys, SESSION_ENTRY, TRAILER, TreeReferences, open_footer, open_trailer,
@@ -11,8 +13,11 @@ use std::ops::Range;
 
 /// Bytes read from the end of a pack in the hope that the footer is among them.
 const TAIL: u64 = 64 * 1024;
-/// Bytes read in one go where a whole pack is compared with its name.
-const PIECE: usize = 4 << 20;
+
+/// Bytes of a pack read in one go, where it is read whole.
+pub(crate) const PIECE: u64 = 1024 * 1024;
+/// Most bytes set aside for a pack before any of it has come.
+const MOST_AHEAD: u64 = 512 << 20;
 
 /// Header, contents and references of a pack whose bytes are all at hand.
 pub(crate) fn contents_of(store: &Store, bytes: &[u8]) -> Result<(PackHeader, PackContents, TreeReferences)> {
@@ -61,11 +66,49 @@ pub(crate) fn put(store: &Store, id: &PackId, parts: &[&[u8]]) -> Result<()> {
     }
 }
 
+/// Reads a pack whole, a piece at a time.
+///
+/// # Errors
+/// [`Corrupt`](ErrorKind::Corrupt) when its bytes are not what its name says, and those of the storage.
+pub(crate) fn read_whole(
+    store: &Store,
+    id: &PackId,
+    length: u64,
+    throttle: &Throttle,
+    ctx: &Context,
+    operation: &'static str,
+) -> Result<Vec<u8>> {
+    let name = ObjectName::of(Folder::Packs, id);
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(MOST_AHEAD)).unwrap_or_default());
+    let mut hasher = blake3::Hasher::new();
+    let mut start = 0;
+    while start < length {
+        let end = length.min(start.saturating_add(PIECE));
+        ctx.check(operation)?;
+        throttle.pay(end - start, ctx, operation)?;
+        let piece = store.backend().read(&name, start..end)?;
+        if piece.len() as u64 != end - start {
+            return Err(corrupt(operation, "the storage returned another length than it said").object(name));
+        }
+        hasher.update(&piece);
+        bytes.extend_from_slice(&piece);
+        start = end;
+    }
+    if hasher.finalize().as_bytes() != id.as_bytes() {
+        let detail = "its bytes are not those it was stored with: repair it first";
+        return Err(corrupt(operation, detail).object(name));
+    }
+    Ok(bytes)
+}
+
 /// Reads a pack that is there already, and compares it with its name.
 fn verify(store: &Store, id: &PackId, name: &ObjectName) -> Result<()> {
     let (length, mut hasher) = (store.backend().stat(name)?.length, blake3::Hasher::new());
-    for start in (0..length).step_by(PIECE) {
-        hasher.update(&read(store, name, start..length.min(start.saturating_add(PIECE as u64)))?);
+    let mut start = 0;
+    while start < length {
+        let end = length.min(start.saturating_add(PIECE));
+        hasher.update(&read(store, name, start..end)?);
+        start = end;
     }
     if hasher.finalize().as_bytes() != id.as_bytes() {
         let detail = "storage holds something else under this name, from a try that it did only in part";

@@ -26,7 +26,7 @@ pub(crate) struct StoreReader {
     cache: Mutex<Cache>,
     stale: Mutex<Stale>,
     /// The pack that was healed last.
-    healed: Mutex<Option<(PackId, Arc<WholePack>)>>,
+    healed: Mutex<Option<(PackId, WholePack)>>,
     throttle: Throttle,
     ctx: Context,
 }
@@ -53,6 +53,23 @@ struct Cache {
     clock: u64,
     bytes: usize,
     capacity: usize,
+    /// Bytes of the capacity that something else has.
+    lent: usize,
+}
+
+impl Cache {
+    /// Lets go of the least recently used segments above the capacity, but not of `kept`.
+    fn shrink(&mut self, kept: Option<&SegmentId>) {
+        while self.bytes > self.capacity.saturating_sub(self.lent) {
+            let oldest = self.slots.iter().filter(|(other, _)| kept != Some(*other)).min_by_key(|(_, (used, _))| *used);
+            let Some(oldest) = oldest.map(|(id, _)| *id) else { break };
+            if let Some((_, slot)) = self.slots.remove(&oldest) {
+                // A slot that is locked is being filled, and will be counted when it is.
+                let length = slot.try_lock().ok().and_then(|slot| slot.as_ref().map(|segment| segment.len()));
+                self.bytes = self.bytes.saturating_sub(length.unwrap_or(0));
+            }
+        }
+    }
 }
 
 /// Most headers looked at for a session's key.
@@ -63,7 +80,7 @@ type Slot = Mutex<Option<Arc<Segment>>>;
 impl StoreReader {
     /// A reader that keeps about `capacity` bytes of opened segments, and to the download rate of `ctx`.
     pub(crate) fn new(store: Arc<Store>, capacity: usize, ctx: &Context) -> Self {
-        let cache = Cache { slots: HashMap::new(), clock: 0, bytes: 0, capacity };
+        let cache = Cache { slots: HashMap::new(), clock: 0, bytes: 0, capacity, lent: 0 };
         let throttle = Throttle::new(ctx.limits().download_rate);
         StoreReader {
             store,
@@ -101,15 +118,7 @@ impl StoreReader {
     fn account(&self, id: &SegmentId, length: usize) -> Result<()> {
         let mut cache = self.cache()?;
         cache.bytes += length;
-        while cache.bytes > cache.capacity {
-            let oldest = cache.slots.iter().filter(|(other, _)| *other != id).min_by_key(|(_, (used, _))| *used);
-            let Some(oldest) = oldest.map(|(id, _)| *id) else { break };
-            if let Some((_, slot)) = cache.slots.remove(&oldest) {
-                // A slot that is locked is being filled, and will be counted when it is.
-                let length = slot.try_lock().ok().and_then(|slot| slot.as_ref().map(|segment| segment.len()));
-                cache.bytes = cache.bytes.saturating_sub(length.unwrap_or(0));
-            }
-        }
+        cache.shrink(Some(id));
         Ok(())
     }
 
@@ -138,28 +147,40 @@ impl StoreReader {
 
     /// Opens a segment of a pack that parity heals; none where it does not.
     fn heal(&self, place: &SegmentPlace) -> Result<Option<Segment>> {
-        // One after the other: each takes memory for a pack.
-        let mut last = self.healed.lock().map_err(|_| internal("heal a pack", "a thread panicked while doing so"))?;
-        let known = last.as_ref().filter(|(id, _)| *id == place.pack).map(|(_, pack)| Arc::clone(pack));
-        let pack = match known {
-            Some(pack) => pack,
-            None => {
-                self.ctx.check("heal a pack")?;
-                let healed = parity::heal(&self.store, &place.pack);
-                match healed.and_then(|(bytes, _)| WholePack::of(&self.store, &place.pack, bytes)) {
-                    Ok(pack) => Arc::clone(&last.insert((place.pack, Arc::new(pack))).1),
-                    Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
-                    // The damage itself is the better answer.
-                    Err(_) => return Ok(None),
+        // One after the other, and one at a time: each takes memory for a pack, and the opened segments make room.
+        let mut healed = self.healed.lock().map_err(|_| internal("heal a pack", "a thread panicked while doing so"))?;
+        if healed.as_ref().is_none_or(|(id, _)| *id != place.pack) {
+            self.ctx.check("heal a pack")?;
+            *healed = None;
+            self.make_room(usize::MAX)?;
+            let made = parity::heal(&self.store, &place.pack);
+            match made.and_then(|(bytes, _)| WholePack::of_verified(&self.store, &place.pack, bytes)) {
+                Ok(pack) => *healed = Some((place.pack, pack)),
+                Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
+                // The damage itself is the better answer.
+                Err(_) => {
+                    self.make_room(0)?;
+                    return Ok(None);
                 }
             }
-        };
-        drop(last);
-        let opened = pack.sealed(place).and_then(|(sealed, session)| {
+        }
+        let Some((_, pack)) = healed.as_ref() else { return Ok(None) };
+        self.make_room(pack.length())?;
+        let sealed = pack.sealed(place);
+        drop(healed);
+        let opened = sealed.and_then(|(sealed, session)| {
             self.store.learn_session_key(&session)?;
             self.store.open_sealed(place, sealed)
         });
         Ok(opened.ok())
+    }
+
+    /// Lets go of opened segments so that so many bytes of their share are free for something else.
+    fn make_room(&self, bytes: usize) -> Result<()> {
+        let mut cache = self.cache()?;
+        cache.lent = bytes;
+        cache.shrink(None);
+        Ok(())
     }
 
     /// Opens the first sound copy; else the first error, if there was a place at all.

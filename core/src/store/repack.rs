@@ -7,7 +7,7 @@ use super::table::SegmentPlace;
 use super::throttle::Throttle;
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
-use crate::crypto::{fill_random, hash};
+use crate::crypto::fill_random;
 use crate::error::{Result, corrupt, internal};
 use crate::format::index::MAX_INDEX;
 use crate::format::pack::{
@@ -46,30 +46,20 @@ impl WholePack {
     /// # Errors
     /// [`Corrupt`](crate::ErrorKind::Corrupt) when its bytes are not what its name says, and those of the storage.
     pub(crate) fn read(store: &Store, id: &PackId, length: u64, throttle: &Throttle, ctx: &Context) -> Result<Self> {
-        let operation = "move segments";
-        let name = ObjectName::of(Folder::Packs, id);
-        throttle.pay(length, ctx, operation)?;
-        let bytes = store.backend().read(&name, 0..length)?;
-        ctx.check(operation)?;
-        if bytes.len() as u64 != length {
-            return Err(corrupt(operation, "the storage returned another length than it said").object(name));
-        }
-        Self::of(store, id, bytes)
+        Self::of_verified(store, id, packs::read_whole(store, id, length, throttle, ctx, "move segments")?)
     }
 
-    /// A pack of these bytes.
-    ///
-    /// # Errors
-    /// [`Corrupt`](crate::ErrorKind::Corrupt) when they are not what the name says.
-    pub(crate) fn of(store: &Store, id: &PackId, bytes: Vec<u8>) -> Result<Self> {
-        let operation = "move segments";
-        let name = ObjectName::of(Folder::Packs, id);
-        if hash::name(&bytes) != *id.as_bytes() {
-            return Err(corrupt(operation, "its bytes are not what its name says").object(name));
-        }
+    /// A pack of these bytes, whose hash is its name.
+    pub(crate) fn of_verified(store: &Store, id: &PackId, bytes: Vec<u8>) -> Result<Self> {
+        let contents = packs::contents_of(store, &bytes);
         let (header, contents, references) =
-            packs::contents_of(store, &bytes).map_err(|error| error.or_object(&name))?;
+            contents.map_err(|error| error.or_object(ObjectName::of(Folder::Packs, id)))?;
         Ok(WholePack { bytes, header, contents, references })
+    }
+
+    /// Its length.
+    pub(crate) fn length(&self) -> usize {
+        self.bytes.len()
     }
 
     pub(crate) fn contents(&self) -> &PackContents {

@@ -26,6 +26,7 @@ pub(crate) struct Session {
     store: Arc<Store>,
     devices: Arc<DeviceList>,
     id: SessionId,
+    purpose: LeasePurpose,
     state: Mutex<State>,
     _writing: Option<Writing>,
 }
@@ -64,7 +65,7 @@ impl Session {
             ended: false,
         };
         let (store, devices) = (Arc::clone(store), Arc::clone(devices));
-        let mut session = Session { store, devices, id, state: Mutex::new(state), _writing: None };
+        let mut session = Session { store, devices, id, purpose, state: Mutex::new(state), _writing: None };
         if purpose != LeasePurpose::Prune {
             // Only now, when whoever prunes can see the lease.
             let mut absent = Condemned::load(&session.store, &session.devices)?.absent()?;
@@ -78,6 +79,10 @@ impl Session {
 
     pub(crate) fn id(&self) -> SessionId {
         self.id
+    }
+
+    pub(crate) fn purpose(&self) -> LeasePurpose {
+        self.purpose
     }
 
     fn state(&self) -> Result<MutexGuard<'_, State>> {
@@ -177,7 +182,8 @@ impl Session {
             return;
         }
         let now = clock();
-        let _ = state.lease.end(self.store.backend(), self.store.keys(), &self.devices, now);
+        // Also when the work was cancelled.
+        let _ = state.lease.end(self.store.unbound_backend(), self.store.keys(), &self.devices, now);
     }
 }
 

@@ -3,9 +3,9 @@
 //! Index objects are written every few packs. What a dead process sent after its last one is in storage all the same,
 //! and its footers say what it is: listing those packs spares sending them again.
 
-use super::cancelling::Cancelling;
 use super::devices::DeviceList;
 use super::packs::{is_of_the_object, read_contents};
+use super::session::Session;
 use super::snapshots::Snapshot;
 use super::{Store, index, leases};
 use crate::backend::Folder;
@@ -13,7 +13,6 @@ use crate::context::Context;
 use crate::error::{ErrorKind, Result};
 use crate::format::entry::Timestamp;
 use crate::format::index::{IndexObject, MAX_INDEX};
-use crate::format::lease::LeasePurpose;
 use crate::format::pack::{IndexedPack, contents_length};
 use crate::id::{PackId, SessionId};
 use std::cmp::Reverse;
@@ -22,9 +21,9 @@ use std::collections::BTreeMap;
 /// Most packs that are looked at: a session has fewer unlisted ones, and none of another is needed.
 const MAX_LOOKED_AT: usize = 64;
 
-/// Lists, in an index object of its own, the packs of this device's sessions that never ended, as far as they are
-/// newer than `newest`, the snapshot to build on: whoever made that one has looked before. The index must be up to
-/// date, and the caller at work with a lease already: what it knows to be condemned is left out, and what is condemned
+/// Lists, in an index object of its own, the packs of this device's sessions for the same purpose that never ended, as
+/// far as they are newer than `newest`: whoever made that snapshot has looked before. The index must be up to
+/// date, and the caller at work in the session `own` already: what it knows to be condemned is left out, and what is condemned
 /// from now on waits for it.
 ///
 /// # Errors
@@ -32,7 +31,7 @@ const MAX_LOOKED_AT: usize = 64;
 pub(crate) fn list_unlisted(
     store: &Store,
     devices: &DeviceList,
-    own: SessionId,
+    own: &Session,
     newest: Option<&Snapshot>,
     ctx: &Context,
 ) -> Result<usize> {
@@ -40,13 +39,12 @@ pub(crate) fn list_unlisted(
     let (device, _) = store.keys().signer()?;
     let made = newest.map(|snapshot| snapshot.session);
     let since = newest.map(|snapshot| snapshot.received);
-    let unended =
-        leases::unended_since(&Cancelling { inner: store.backend(), ctx, operation }, store.keys(), devices, since)?;
+    let unended = leases::unended_since(store.backend(), store.keys(), devices, since)?;
     let sessions: BTreeMap<SessionId, Timestamp> = unended
         .into_iter()
-        .filter(|found| found.lease.device == Some(device) && found.lease.purpose == LeasePurpose::Backup)
+        .filter(|found| found.lease.device == Some(device) && found.lease.purpose == own.purpose())
         .map(|found| (found.lease.session, found.began))
-        .filter(|(session, _)| *session != own && Some(*session) != made)
+        .filter(|(session, _)| *session != own.id() && Some(*session) != made)
         .collect();
     let Some(began) = sessions.values().min().copied() else { return Ok(0) };
     let listed = store.index().packs()?;

@@ -124,6 +124,12 @@ impl Uploader {
         Ok(())
     }
 
+    /// Waits until packs waiting and under way are done, or take no more than `room` together with the `filled` bytes of the
+    /// next one.
+    pub(crate) fn wait_for_room(&self, filled: u64, room: u64) -> Result<()> {
+        self.shared.wait_until(|state| state.held == 0 || state.held.saturating_add(filled) <= room).map(drop)
+    }
+
     /// Waits until everything handed over is stored and listed in an index object.
     pub(crate) fn flush(&self) -> Result<()> {
         {

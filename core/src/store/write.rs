@@ -3,6 +3,7 @@
 use super::Store;
 use super::blobs::NodeSink;
 use super::keys::Purpose;
+use super::parity::WORK as PARITY_WORK;
 use super::session::Session;
 pub(crate) use super::upload::WhenListed;
 use super::upload::{FinishedPack, Uploader};
@@ -67,6 +68,8 @@ pub(crate) struct BlobWriter {
     /// The segments below this one are waited for.
     awaited: u64,
     max_outstanding: u64,
+    /// Most bytes in packs that are filled, wait and are sent, where parity takes its share of the budget.
+    room: Option<u64>,
     segment_size: usize,
     new_data: u64,
     new_blobs: u64,
@@ -156,7 +159,7 @@ impl BlobWriter {
             session: session.id(),
             epoch: epoch.epoch,
             key,
-            compressor: Compressor::new(level),
+            compressor: Compressor::new(level).cancelled_by(ctx.token()),
             packer: Mutex::new(Packer::new(header, u64::from(store.config().sizes.pack))),
             uploader: Uploader::start(store, session, ctx)?,
             outstanding: Mutex::new(0),
@@ -179,6 +182,7 @@ impl BlobWriter {
             next_sequence: 0,
             awaited: 0,
             max_outstanding: fitting.clamp(2, threads + 2),
+            room: room_beside_parity(store, ctx),
             segment_size: usize::try_from(store.config().sizes.segment).unwrap_or(1 << 20),
             new_data: 0,
             new_blobs: 0,
@@ -280,6 +284,10 @@ impl BlobWriter {
         let sequence = self.next_sequence;
         self.next_sequence += 1;
         self.wait_for_workers(self.max_outstanding)?;
+        if let Some(room) = self.room {
+            let filled = self.shared.packer()?.length;
+            self.shared.uploader.wait_for_room(filled, room)?;
+        }
         self.shared.add_outstanding()?;
         let shared = Arc::clone(&self.shared);
         self.pool.spawn(move || shared.seal(sequence, kind, builder, references));
@@ -552,6 +560,15 @@ impl Packer {
         self.begin();
         Ok(Some(pack))
     }
+}
+
+/// What else a writer holds: read buffers, open segments, and those with the workers.
+const BESIDE_PACKS: u64 = 18 << 20;
+
+fn room_beside_parity(store: &Store, ctx: &Context) -> Option<u64> {
+    let percent = store.config().parity?;
+    let parity = u64::from(store.config().sizes.pack) * u64::from(percent) / 100 + PARITY_WORK;
+    Some(ctx.limits().memory_bytes().saturating_sub(BESIDE_PACKS + parity))
 }
 
 /// A new session's id.

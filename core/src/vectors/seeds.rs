@@ -74,7 +74,7 @@ fn forged(mut nodes: Vec<Vec<u8>>, lists: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 
 fn parity() -> Vec<u8> {
     let pack = PackId::from_bytes(*blake3::hash(&PACK_OF_PARITY).as_bytes());
-    parity::encode(&REPOSITORY, &pack, &[&PACK_OF_PARITY], 10).unwrap()
+    parity::encode(&REPOSITORY, &pack, &[&PACK_OF_PARITY], 10, &|| Ok(())).unwrap().parts().concat()
 }
 
 fn text() -> Vec<Vec<u8>> {

@@ -6,14 +6,20 @@ mod common;
 mod cancel;
 mod deadline;
 mod memory;
+mod moments;
 mod panics;
 mod progress;
 mod threads;
 mod together;
 
+use peak_alloc::PeakAlloc;
 use std::io::{self, Read};
 use std::time::Duration;
 use strongroom::EntryPath;
+
+/// Counts what is allocated, for tests that run alone in a process.
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 fn path(text: &str) -> EntryPath {
     EntryPath::parse(text).unwrap()

@@ -3,15 +3,17 @@
 use super::common::child::{alone, reset_peak, status};
 use super::common::forest::Sizes;
 use super::common::{back_up, create_with, reopen, scratch};
-use super::{Noise, path};
+use super::{ALLOCATOR, Noise, path};
 use std::fs;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use strongroom::bench_support::{
     BLOBS_OF_AN_INDEX_OBJECT, generated_blob, has_blob, index_extent, refresh_index, write_index,
 };
 use strongroom::{
     AppEntry, BackupOptions, Budget, CheckOptions, Context, CreateOptions, EntryPath, ForgetOptions, IterSource,
-    LocalBackend, OpenOptions, Outcome, PruneOptions, Repository, RestoreOptions, RetentionPolicy, Source,
+    LocalBackend, OpenOptions, Outcome, PruneOptions, ReencryptOptions, RepairOptions, Repository, RestoreOptions,
+    RetentionPolicy, Source,
 };
 
 const MIB: u64 = 1 << 20;
@@ -22,6 +24,13 @@ fn growth(base: u64, work: impl FnOnce()) -> u64 {
     work();
     // The kernel counts by and by, and may show a little less.
     status("VmHWM").saturating_sub(base)
+}
+
+/// The same of what was allocated and not yet given back. What the allocator keeps for later is not in it.
+fn allocated(base: usize, work: impl FnOnce()) -> u64 {
+    ALLOCATOR.reset_peak_usage();
+    work();
+    ALLOCATOR.peak_usage().saturating_sub(base) as u64
 }
 
 fn small() -> Context {
@@ -97,6 +106,95 @@ fn a_backup_a_check_and_a_restore_of_much_data_stay_within_a_small_budget() {
         }
         for (operation, bytes) in grown {
             assert!(bytes <= 48 * MIB, "a {operation} took {} KiB more than before", bytes >> 10);
+        }
+    });
+}
+
+/// Packs of the usual size are computed again from their parity, and written with it.
+#[test]
+fn parity_and_healing_stay_within_a_small_budget() {
+    alone("memory::parity_and_healing_stay_within_a_small_budget", || {
+        let folder = scratch();
+        let root = folder.path().join("repository");
+        let backend = LocalBackend::new(&root).sync(false);
+        let repo = create_with(backend.clone(), &Sizes::DEFAULT.options().parity(10));
+        let base = ALLOCATOR.current_usage();
+        let mut grown = Vec::new();
+        let mut snapshot = None;
+        grown.push((
+            "backup",
+            allocated(base, || {
+                let source = Source::reader(path("dump"), Noise::new(5).take(120 * MIB));
+                snapshot = repo.backup(source, &BackupOptions::new(), &small()).unwrap().snapshot;
+            }),
+        ));
+        let snapshot = snapshot.unwrap();
+        // In every pack as much is lost as heals, all over it.
+        let shards =
+            fs::read_dir(root.join("packs")).unwrap().flat_map(|shard| fs::read_dir(shard.unwrap().path()).unwrap());
+        let packs: Vec<_> = shards.map(|pack| pack.unwrap().path()).collect();
+        let spoil = |of: &dyn Fn(u64) -> u64| {
+            for pack in &packs {
+                let file = fs::File::options().write(true).open(pack).unwrap();
+                let sectors = file.metadata().unwrap().len().div_ceil(4096);
+                let lost = of(sectors).max(1);
+                (0..lost).for_each(|n| file.write_all_at(b"rot", n * sectors / lost * 4096).unwrap());
+            }
+        };
+        assert!(packs.len() >= 7);
+        spoil(&|sectors| sectors / 10);
+        let repo = reopen(backend.clone());
+        grown.push((
+            "read",
+            allocated(base, || {
+                let mut file = repo.open_file(&snapshot, "dump").unwrap();
+                assert_eq!(std::io::copy(&mut file, &mut std::io::sink()).unwrap(), 120 * MIB);
+                assert_eq!(repo.healed_packs().len(), packs.len());
+            }),
+        ));
+        let target = folder.path().join("target");
+        let repo = reopen(backend.clone());
+        grown.push((
+            "restore",
+            allocated(base, || {
+                let report = repo.restore(&snapshot, &RestoreOptions::to(&target), &small()).unwrap();
+                assert_eq!(report.outcome, Outcome::Complete, "{report:?}");
+            }),
+        ));
+        fs::remove_dir_all(target).unwrap();
+        let repo = reopen(backend.clone());
+        grown.push((
+            "check",
+            allocated(base, || {
+                let all = CheckOptions::new().read_data(100.0).verify_content(true);
+                let report = repo.check(&all, &small()).unwrap();
+                assert_eq!(report.problem_count, packs.len() as u64, "{report:?}");
+            }),
+        ));
+        let repo = reopen(backend.clone());
+        grown.push((
+            "repair",
+            allocated(base, || {
+                let report = repo.repair(&RepairOptions::new(), &small()).unwrap();
+                assert_eq!((report.outcome, report.damaged.len()), (Outcome::Complete, packs.len()), "{report:?}");
+                assert!(report.damaged.iter().all(|pack| pack.sectors_healed.is_some()));
+            }),
+        ));
+        repo.rotate(&Context::new()).unwrap();
+        grown.push((
+            "re-encryption",
+            allocated(base, || {
+                let report = repo.reencrypt(&ReencryptOptions::new(), &small()).unwrap();
+                assert!(report.outcome == Outcome::Complete && report.bytes > 115 * MIB, "{report:?}");
+            }),
+        ));
+        for (operation, bytes) in &grown {
+            println!("{operation}: {} KiB", bytes >> 10);
+        }
+        for (operation, bytes) in grown {
+            // Random access takes no context, and so has the usual budget.
+            let budget = if operation == "read" { Budget::default() } else { Budget::small() };
+            assert!(bytes <= budget.memory, "a {operation} allocated {} KiB", bytes >> 10);
         }
     });
 }

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod broken_off;
 mod faults;
 mod increments;
 mod property;

@@ -5,6 +5,7 @@ mod common;
 
 mod crash;
 mod stream;
+mod unsorted;
 mod windows;
 
 use common::vault::Vault;

@@ -260,7 +260,8 @@ impl Prune<'_> {
             self.store.backend().delete(name)?;
         }
         self.report.cleaned_sessions += world.leftovers.sessions.len() as u64;
-        Ok(())
+        self.hold()?;
+        self.store.backend().tidy()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::format::pack::{IndexedPack, PackedSegment, Reference};
 use crate::format::segment::{BlobKind, Segment};
 use crate::id::{IndexId, PackId, SegmentId};
 use crate::store::index::{self, Listed};
-use crate::store::packs::{is_of_the_object, read_contents};
+use crate::store::packs::{PIECE, is_of_the_object, read_contents};
 use crate::store::parity;
 use crate::store::repack::{Repacker, SealedSegment, WholePack};
 use crate::store::table::SegmentPlace;
@@ -18,8 +18,6 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 
-/// Bytes of a pack read in one go.
-const PIECE: u64 = 1024 * 1024;
 /// Most damaged packs with their details in the report.
 const MAX_LISTED: usize = 10_000;
 
@@ -302,7 +300,7 @@ impl Repair<'_> {
     /// A damaged pack as its parity makes it whole, and how many sectors that took.
     fn healed(&self, id: &PackId) -> Result<Option<(WholePack, u64)>> {
         match parity::heal(self.store, id) {
-            Ok((bytes, sectors)) => Ok(WholePack::of(self.store, id, bytes).ok().map(|pack| (pack, sectors))),
+            Ok((bytes, sectors)) => Ok(WholePack::of_verified(self.store, id, bytes).ok().map(|pack| (pack, sectors))),
             Err(error) if is_of_the_object(&error) => Ok(None),
             Err(error) => Err(error),
         }

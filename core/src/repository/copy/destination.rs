@@ -8,6 +8,7 @@ use crate::format::entry::Timestamp;
 use crate::format::lease::LeasePurpose;
 use crate::format::snapshot::{SnapshotBody, SnapshotCounts, SnapshotOutcome};
 use crate::id::{BlobId, LineageId, SnapshotId};
+use crate::ingest::{MakeCheckpoint, Reached};
 use crate::report::Outcome;
 use crate::repository::Repository;
 use crate::store::checkpoints::{self, NewCheckpoint};
@@ -19,9 +20,11 @@ use crate::store::marks::{self, NewMark};
 use crate::store::read::StoreReader;
 use crate::store::session::Session;
 use crate::store::snapshots::{self, NewSnapshot, Snapshot, Snapshots};
+use crate::store::unlisted::list_unlisted;
 use crate::store::write::BlobWriter;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A snapshot that a destination has.
 pub(super) struct Held {
@@ -38,14 +41,51 @@ pub(super) struct Destination<'a> {
     pub(super) held: HashMap<Origin, Held>,
     /// The newest of each lineage, which tells what checkpoints are overtaken.
     newest: HashMap<LineageId, Snapshot>,
+    /// The newest copy that this device made.
+    own: Option<Snapshot>,
+    /// Whether packs of earlier tries were looked for.
+    looked: bool,
     pub(super) report: CopyDestination,
 }
 
 /// What a destination needs for one snapshot.
 pub(super) struct Prepared {
-    session: Arc<Session>,
+    pub(super) session: Arc<Session>,
     pub(super) reader: StoreReader,
+    devices: Arc<DeviceList>,
     lineage: LineageId,
+    /// Of the next checkpoint.
+    sequence: Arc<AtomicU32>,
+}
+
+impl Prepared {
+    /// What writes the checkpoints of a copy at work, beside the work.
+    pub(super) fn checkpoints(&self, source: &Source<'_>, snapshot: &Snapshot) -> Result<MakeCheckpoint> {
+        let (store, devices) = (Arc::clone(self.reader.store()), Arc::clone(&self.devices));
+        let (session, lineage, sequence) = (self.session.id(), self.lineage, Arc::clone(&self.sequence));
+        let origin = Some(source.origin(snapshot).mark(store.keys())?);
+        let (time, lost) = (snapshot.time, snapshot.counts.problems);
+        Ok(Box::new(move |reached: Reached, writer: &BlobWriter| {
+            let Reached { root, totals, directories, unchanged, problems } = reached;
+            let counts = SnapshotCounts {
+                entries: totals.entries,
+                files: totals.files,
+                directories,
+                bytes: totals.bytes,
+                new_bytes: writer.new_bytes(),
+                stored_bytes: writer.sent()?.1,
+                problems: lost.saturating_add(problems),
+                unchanged_files: unchanged,
+            };
+            let (store, devices, sequence) = (Arc::clone(&store), Arc::clone(&devices), Arc::clone(&sequence));
+            Ok(Box::new(move || {
+                let sequence = sequence.fetch_add(1, Ordering::Relaxed);
+                let new = NewCheckpoint { session, sequence, lineage, root, time, counts, origin };
+                // Without it the next copy reads more; this one lacks nothing.
+                let _ = checkpoints::write(store.backend(), store.keys(), &devices, new);
+            }))
+        }))
+    }
 }
 
 impl<'a> Destination<'a> {
@@ -63,7 +103,7 @@ impl<'a> Destination<'a> {
             stored_packs: 0,
         };
         let (held, newest) = (HashMap::new(), HashMap::new());
-        let mut end = Destination { repo, devices: None, held, newest, report };
+        let mut end = Destination { repo, devices: None, held, newest, own: None, looked: false, report };
         let looked = end.look();
         end.note(looked);
         end
@@ -71,10 +111,15 @@ impl<'a> Destination<'a> {
 
     fn look(&mut self) -> Result<()> {
         let devices = Arc::new(self.repo.devices_list()?);
+        let (device, _) = self.repo.store.keys().signer()?;
         let snapshots = Snapshots::open(self.repo.store.backend(), self.repo.store.keys(), &devices)?;
         // What cannot be read or trusted does not count as a copy, and is made anew.
         for snapshot in snapshots.list(&SnapshotFilter::all())?.snapshots {
             let origin = Origin::of(self.repo.id(), &snapshot);
+            let is_own_copy = snapshot.device == device && snapshot.metadata.contains_key(COPY_OF);
+            if is_own_copy && self.own.as_ref().is_none_or(|own| own.received < snapshot.received) {
+                self.own = Some(snapshot.clone());
+            }
             let Snapshot { id, root, hold_until, .. } = snapshot;
             self.held.entry(origin).or_insert(Held { id, root, hold_until });
             let newest = self.newest.entry(snapshot.lineage).or_insert_with(|| snapshot.clone());
@@ -148,20 +193,27 @@ impl<'a> Destination<'a> {
 
 /// Begins a session at a destination and finds what to build on.
 pub(super) fn prepare(
-    end: &Destination<'_>,
+    end: &mut Destination<'_>,
     source: &Source<'_>,
     snapshot: &Snapshot,
     level: i32,
     share: &Context,
     pool: &Arc<rayon::ThreadPool>,
 ) -> Result<(Prepared, BlobWriter, Vec<Base>)> {
-    let store = &end.repo.store;
+    let repo = end.repo;
+    let store = &repo.store;
     let lineage = snapshots::lineage(store.keys(), snapshot.host.as_deref().unwrap_or_default(), &snapshot.paths)?;
-    let session = Arc::new(Session::begin(store, &end.devices()?, LeasePurpose::Copy)?);
+    let devices = end.devices()?;
+    let session = Arc::new(Session::begin(store, &devices, LeasePurpose::Copy)?);
     let (reader, _) = end.repo.reader(share)?;
+    if !end.looked {
+        list_unlisted(store, &devices, &session, end.own.as_ref(), share)?;
+        end.looked = true;
+    }
     let bases = end.bases(source, snapshot, &lineage)?;
     let writer = BlobWriter::new(store, &session, level, share, Arc::clone(pool))?;
-    Ok((Prepared { session, reader, lineage }, writer, bases))
+    let sequence = Arc::default();
+    Ok((Prepared { session, reader, devices, lineage, sequence }, writer, bases))
 }
 
 /// Makes what came to a destination durable in name: a snapshot, or a checkpoint to go on from.
@@ -193,7 +245,8 @@ pub(super) fn conclude(
     };
     if !finished {
         let origin = Some(origin.mark(keys)?);
-        let new = NewCheckpoint { session, sequence: 0, lineage, root, time: snapshot.time, counts, origin };
+        let sequence = prepared.sequence.load(Ordering::Relaxed);
+        let new = NewCheckpoint { session, sequence, lineage, root, time: snapshot.time, counts, origin };
         checkpoints::write(backend, keys, &devices, new)?;
         prepared.session.end();
         return Ok(());

@@ -60,18 +60,20 @@ impl Repository {
             return Err(invalid(OPERATION, "the compression level is not between -7 and 19"));
         }
         self.may_copy_to(destinations)?;
+        let this = &self.within(ctx, OPERATION);
+        let destinations: Vec<_> = destinations.iter().map(|end| end.within(ctx, OPERATION)).collect();
         let meter = ctx.meter();
         meter.phase(Phase::Preparing);
-        let listing = self.with_snapshots(|snapshots| {
+        let listing = this.with_snapshots(|snapshots| {
             // Named ones that cannot be read or trusted are told at once, and as what they are.
             options.snapshots.iter().try_for_each(|id| snapshots.load(id).map(drop))?;
             snapshots.list(&SnapshotFilter::all())
         })?;
-        let (reader, _) = self.reader(ctx)?;
+        let (reader, _) = this.reader(ctx)?;
         let named = !options.snapshots.is_empty();
         let rejected = if named { Vec::new() } else { listing.rejected };
-        let source = Source { repo: self, reader, snapshots: listing.snapshots };
-        let ends = destinations.iter().map(|repo| Destination::open(repo)).collect();
+        let source = Source { repo: this, reader, snapshots: listing.snapshots };
+        let ends = destinations.iter().map(Destination::open).collect();
         let mut work = Work { source, ends, options, level, read_bytes: 0, meter: &meter, ctx };
         let (snapshots, suspended) = work.run()?;
         let destinations: Vec<_> = work.ends.into_iter().map(|end| end.finish(suspended)).collect();
@@ -114,7 +116,7 @@ impl Repository {
             let keys = end.store.keys();
             if !keys.can_write() || !keys.can_read() {
                 let detail = "copies are written, and recognised and verified by reading them, which needs a reader's or \
-                              owner's key of the destination";
+                              owner's key of the destination: let its owner add one, or copy from where there is one";
                 return Err(forbidden(end, detail));
             }
         }
@@ -216,7 +218,9 @@ impl Work<'_> {
         }
         let mut targets = Vec::new();
         for (one, (writer, bases)) in ready.iter().zip(parts) {
-            targets.push(Target { writer, reader: &one.reader, bases, ctx: share.clone() });
+            let checkpoints = one.checkpoints(&self.source, snapshot)?;
+            let (session, ctx) = (one.session.as_ref(), share.clone());
+            targets.push(Target { writer, reader: &one.reader, bases, session, checkpoints, ctx });
         }
         let ran = copy::run(original, targets, self.meter, self.ctx)?;
         self.ctx.check(OPERATION)?;
