@@ -1,6 +1,6 @@
 //! What checkpoints cost: the same first backup with them and without.
 
-use crate::data;
+use crate::data::{self, Choice};
 use crate::machine::Machine;
 use crate::statistics::median;
 use crate::table::markdown;
@@ -43,7 +43,8 @@ struct Cost {
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     let mut rows = Vec::new();
-    for set in data::chosen(&arguments.data, &[], &arguments.generate)? {
+    let (data, generate) = (arguments.data.clone(), arguments.generate.clone());
+    for set in data::chosen(&Choice { data, generate, ..Choice::default() })? {
         let work = tempfile::tempdir_in(&arguments.work)?;
         let source = work.path().join("source");
         set.make(&source, 1)?;
