@@ -42,6 +42,8 @@ impl fmt::Debug for Compressor {
 /// Levels of zstd this crate offers.
 pub(crate) const LEVELS: std::ops::RangeInclusive<i32> = -7..=19;
 
+/// Room for what comes behind, a tag: without it all of a segment would be moved to make some.
+const BEHIND: usize = 64;
 /// What zstd compresses in one go: the most that a block of a frame holds.
 const BLOCK: usize = 128 * 1024;
 /// From this level on a segment takes so long that cancellation is looked for between its blocks.
@@ -80,9 +82,13 @@ impl Compressor {
             idle.push(context);
         }
         if packed.len() + packed.len() / 64 < raw.len() {
+            out.reserve_exact(packed.len() + BEHIND);
             out.extend_from_slice(&packed);
             Ok(Compression::Zstd)
         } else {
+            // Not three times in memory at once.
+            drop(packed);
+            out.reserve_exact(raw.len() + BEHIND);
             out.extend_from_slice(raw);
             Ok(Compression::Stored)
         }

@@ -14,7 +14,7 @@ use strongroom::bench_support::{Stages, decode_leaf, encode_leaf, heal, parity};
 use strongroom::{Content, EntryKind, Run, SegmentId};
 
 /// Bytes that are compressed and sealed as one.
-pub(super) const SEGMENT: usize = 1024 * 1024;
+pub(super) const SEGMENT: usize = 1536 * 1024;
 /// Bytes of a pack, and of what heals in it as one.
 const PACK: usize = 16 * 1024 * 1024;
 const SECTOR: usize = 4096;

@@ -440,8 +440,6 @@ impl Shared {
         if let Ok(mut buffers) = self.buffers.lock() {
             buffers.push(raw);
         }
-        // Segments are counted in memory by their real length while they wait.
-        sealed.shrink_to_fit();
         let mut packer = self.packer()?;
         packer.waiting.insert(sequence, SealedSegment { header, sealed, blobs, references });
         while let Some(segment) = packer.take_next() {
