@@ -51,6 +51,7 @@ operations! {
         role "Repository::role" "what the secret that opened it allows",
         location "Repository::location" "where it is",
         created "Repository::created" "when it was created",
+        cancelled_by "Repository::cancelled_by" "a handle whose calls end with a token",
         state_folder_problem "Repository::state_folder_problem" "why local state is kept in memory",
     }
     "Backing up" {

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
-use strongroom::{EntryPath, SnapshotId};
+use strongroom::{EntryPath, ObjectName, SnapshotId};
 
 /// An id from its text.
 pub(crate) fn id<T: FromStr<Err = strongroom::Error>>(text: &str) -> Result<T> {
@@ -490,6 +490,8 @@ pub struct ForgetOptions {
     pub policy: Option<RetentionPolicy>,
     /// Those with these ids; of no effect beside a policy.
     pub snapshots: Vec<String>,
+    /// These objects, such as `snapshots/3f…`, which have to be damaged, untrusted or no snapshots at all.
+    pub damaged: Vec<String>,
     /// Snapshots it does not accept are left alone; to a policy they do not exist.
     pub filter: SnapshotFilter,
     /// Removes nothing, and only tells what would be removed.
@@ -501,8 +503,16 @@ pub struct ForgetOptions {
 impl ForgetOptions {
     pub(crate) fn to_core(&self) -> Result<strongroom::ForgetOptions> {
         let options = match &self.policy {
-            Some(_) if !self.snapshots.is_empty() => {
+            Some(_) if !self.snapshots.is_empty() || !self.damaged.is_empty() => {
                 return Err(Error::invalid("forget snapshots", "both a policy and snapshots are named"));
+            }
+            None if !self.damaged.is_empty() => {
+                if !self.snapshots.is_empty() {
+                    let detail = "sound and damaged snapshots are named; each kind takes a call of its own";
+                    return Err(Error::invalid("forget snapshots", detail));
+                }
+                let names = self.damaged.iter().map(|name| Ok(name.parse()?)).collect::<Result<Vec<ObjectName>>>()?;
+                strongroom::ForgetOptions::damaged(names)
             }
             Some(policy) => strongroom::ForgetOptions::by_policy(policy.to_core()),
             None => {

@@ -16,7 +16,7 @@ use crate::run::Run;
 use crate::secret::Secret;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use strongroom::Context;
+use strongroom::{CancelToken, Context};
 
 /// An opened repository. Clones are the same handle; any number of threads may use it at once. Operations that are under
 /// way when it is closed go on to their end.
@@ -145,6 +145,17 @@ impl Repository {
     /// [`Closed`](crate::ErrorKind::Closed).
     pub fn state_folder_problem(&self) -> Result<Option<String>> {
         self.small("look at the state folder", |engine| Ok(engine.state_folder_problem()))
+    }
+
+    /// The same repository, whose calls ask nothing more of the storage once `token` is cancelled: for those that take no
+    /// [`Run`], such as listings and files that are read.
+    ///
+    /// # Errors
+    /// [`Closed`](crate::ErrorKind::Closed).
+    pub fn cancelled_by(&self, token: &CancelToken) -> Result<Repository> {
+        let engine = self.engine("watch a token")?.cancelled_by(token);
+        let log = self.shared.log.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(Repository { shared: Arc::new(Shared { engine: RwLock::new(Some(engine)), log: RwLock::new(log) }) })
     }
 
     pub(crate) fn engine(&self, operation: &str) -> Result<strongroom::Repository> {

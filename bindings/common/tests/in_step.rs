@@ -85,6 +85,7 @@ fn records_have_every_field() {
         CopyDestination,
         SnapshotCopy,
         ForgetReport,
+        DamagedSnapshot,
         RetentionGroup,
         RetentionDecision,
         CheckProblem,
@@ -159,9 +160,15 @@ fn builders(sources: &[String], name: &str) -> BTreeSet<String> {
     for source in sources {
         for part in source.split(&format!("\nimpl {name} {{")).skip(1) {
             let body = part.split_once("\n}").map_or(part, |(body, _)| body);
-            for line in body.lines().filter_map(|line| line.strip_prefix("    pub fn ")) {
-                if let Some((method, rest)) = line.split_once('(')
+            let mut hidden = false;
+            for line in body.lines() {
+                hidden |= line.trim() == "#[doc(hidden)]";
+                let Some(function) = line.strip_prefix("    pub fn ") else { continue };
+                // What is hidden is no part of the engine's face.
+                let is_hidden = std::mem::take(&mut hidden);
+                if let Some((method, rest)) = function.split_once('(')
                     && rest.starts_with("mut self")
+                    && !is_hidden
                 {
                     found.insert(method.to_owned());
                 }

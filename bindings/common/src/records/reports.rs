@@ -196,8 +196,22 @@ mirror! {
         removed: u64,
         /// Marks that were left of snapshots that are gone, and were removed too, or would be.
         leftover_marks: u64,
+        /// Snapshots that are damaged and were named: what became of each.
+        damaged: Vec<DamagedSnapshot>,
         /// Snapshots and marks that cannot be read or trusted, and why. None of these was touched.
         rejected: Vec<Rejected>,
+    }
+}
+
+mirror! {
+    /// A snapshot that cannot be read or trusted, and that was to be removed.
+    DamagedSnapshot {
+        /// Its object.
+        name: String,
+        /// What is wrong with it.
+        error: Error,
+        /// Until when it is held, if it is: then it stays.
+        held_until: Option<Timestamp>,
     }
 }
 
