@@ -13,6 +13,8 @@ const GENERATORS: &[(&str, &str, &str, &str)] = &[
     ("strongroom", "fuzz_support::tests::write_seeds", "STRONGROOM_WRITE_SEEDS", "fuzz/corpus"),
     // The pages and enumerations that every binding shares.
     ("strongroom-bindings", "generate::write", "STRONGROOM_WRITE_BINDINGS", "docs/bindings.md"),
+    // Of the enumerations above, among other things, so after them.
+    ("strongroom-ffi", "header::write", "STRONGROOM_WRITE_HEADER", "ffi/include/strongroom.h"),
 ];
 
 /// Runs the benchmarks.

@@ -1,6 +1,8 @@
 //! `cargo xtask`: the one door to every check of the workspace, for people and for CI alike.
 
+mod c;
 mod commands;
+mod dist;
 mod fuzz;
 mod instructions;
 mod layers;
@@ -23,8 +25,8 @@ const HELP: &str = "\
 The one door to every check of the workspace.
 
 cargo xtask test [--all] [--quiet] [STEP...]
-    Runs every test there is, or only the named steps: layers, links, rust, reader, instructions. A tool
-    that this machine lacks skips the tests that need it, by name; with --all its absence is a failure.
+    Runs every test there is, or only the named steps: layers, links, rust, c, reader, instructions. A
+    tool that this machine lacks skips the tests that need it, by name; with --all its absence is a failure.
     --quiet leaves the lines of passing tests out.
 cargo xtask lint [--all] [CHECK...]
     Formatting, clippy, documentation, dependencies: fmt, clippy, doc, bans, licenses, sources,
@@ -44,6 +46,8 @@ cargo xtask soak [SECONDS]
 cargo xtask fuzz [SECONDS] [TARGET...]
     The fuzz targets, or only the named ones, for a minute each or for so many seconds, with the
     executions counted. What they begin with and found before is replayed by `cargo xtask test`.
+cargo xtask dist
+    The C libraries, headers and files for build systems, laid out as they are installed, in target/dist.
 cargo xtask gen
     Writes the checked-in files that are generated.
 ";
@@ -85,6 +89,7 @@ fn run() -> Result<ExitCode> {
         "quickstart" => commands::quickstart(&workspace, &arguments),
         "soak" => commands::soak(&workspace, &arguments),
         "fuzz" => fuzz::run(&workspace, &arguments),
+        "dist" => dist::run(&workspace),
         "gen" => commands::generate(&workspace),
         other => bail!("there is no command `{other}`; `cargo xtask help` lists them"),
     }
