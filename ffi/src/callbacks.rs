@@ -168,7 +168,8 @@ pub struct sr_backend_callbacks {
             failure: *mut sr_failure,
         ) -> sr_status,
     >,
-    /// Calls `found` for every object of one folder (empty for the root, where `config` is), in any order.
+    /// Calls `found` for every object of one folder (empty for the root, where `config` is), in any order. Hold no lock
+    /// meanwhile: the other functions may be called before `found` returns.
     pub list: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -630,7 +631,7 @@ pub(crate) struct Log {
 impl Log {
     /// # Safety
     /// As [`Storage::new`]; NULL is no log.
-    pub(crate) unsafe fn new(given: *const sr_log_callbacks, operation: &str) -> Result<Option<Arc<dyn LogSink>>> {
+    pub(crate) unsafe fn shared(given: *const sr_log_callbacks, operation: &str) -> Result<Option<Arc<dyn LogSink>>> {
         if given.is_null() {
             return Ok(None);
         }

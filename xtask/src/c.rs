@@ -120,7 +120,9 @@ fn has_header(workspace: &Workspace, compiler: &str, header: &str) -> bool {
 }
 
 fn build(workspace: &Workspace, installed: &Path, program: &Program) -> Result<PathBuf> {
-    let built = workspace.target().join("xtask").join(program.name);
+    let folder = workspace.target().join("xtask");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let built = folder.join(program.name);
     let mut compile = workspace.command(program.compiler);
     compile.arg(program.standard).args(STRICT).arg("-I").arg(installed.join("include"));
     if program.sanitize {

@@ -118,7 +118,8 @@ pub trait HostBackend: Send + Sync {
     fn stat(&self, name: &str) -> HostResult<HostObject>;
 
     /// Calls `found` for every object of one folder (empty for the root, where `config` is), in any order. What is not
-    /// named like an object is left out by the caller. An error of `found` ends the listing and is to be returned.
+    /// named like an object is left out by the caller. An error of `found` ends the listing and is to be returned. Hold no
+    /// lock while `found` runs: the other functions may be called before it returns.
     fn list(&self, folder: &str, found: &mut dyn FnMut(HostObject) -> HostResult<()>) -> HostResult<()>;
 
     /// Removes an object. Removing one that does not exist succeeds.

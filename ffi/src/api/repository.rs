@@ -30,7 +30,7 @@ pub unsafe extern "C" fn sr_repository_create(
         // SAFETY: the contract of this function, which is that of what is called here.
         unsafe {
             let out = Out::new(out, OPERATION)?;
-            let log = Log::new(log, OPERATION)?;
+            let log = Log::shared(log, OPERATION)?;
             let backend = get::<Backend>(backend.id, OPERATION)?;
             let secret = get::<Secret>(secret.id, OPERATION)?;
             let options = read(options, OPERATION)?;
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn sr_repository_open(
         // SAFETY: the contract of this function, which is that of what is called here.
         unsafe {
             let out = Out::new(out, OPERATION)?;
-            let log = Log::new(log, OPERATION)?;
+            let log = Log::shared(log, OPERATION)?;
             let backend = get::<Backend>(backend.id, OPERATION)?;
             let secret = get::<Secret>(secret.id, OPERATION)?;
             let options = read(options, OPERATION)?;

@@ -136,8 +136,8 @@ unsafe extern "C" fn write_some(data: *mut c_void, _: *const u8, _: usize, _: *m
 /// Options in which nothing is set but the size, which is right unless the script says otherwise.
 macro_rules! options {
     ($type:ident, $script:expr) => {{
-        // SAFETY: all of its bits zero are a value of every struct of options.
-        let mut made: $type = unsafe { std::mem::zeroed() };
+        // All of its bits zero are a value of every struct of options.
+        let mut made: $type = std::mem::zeroed();
         made.struct_size = match $script.byte() {
             255 => 0,
             254 => usize::MAX,
@@ -149,7 +149,7 @@ macro_rules! options {
 }
 
 /// Plays a script; whatever it says, nothing crashes and every error has a kind.
-pub fn play(data: &[u8]) {
+pub(crate) fn play(data: &[u8]) {
     let mut script = Script(data);
     let mut world = World::default();
     for _ in 0..48 {
@@ -239,7 +239,9 @@ unsafe fn call(script: &mut Script<'_>, world: &mut World, error: *mut *const sr
                 };
                 let data = Box::into_raw(Box::new(stream)).cast::<c_void>();
                 let mut reader = options!(sr_reader_callbacks, script);
-                (reader.user_data, reader.read, reader.drop) = (data, Some(read_stream), Some(drop_stream));
+                reader.user_data = data;
+                reader.read = Some(read_stream);
+                reader.drop = Some(drop_stream);
                 let mut out = sr_source { id: 0 };
                 let status = sr_source_reader(&raw const options, &raw const reader, &raw mut out, error);
                 if status != SR_OK {

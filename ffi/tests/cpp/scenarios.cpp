@@ -406,7 +406,8 @@ private:
     }
 
     json vector_holds(const json &step) {
-        for (const json &snapshot : expected(step)["snapshots"]) {
+        const json vector = expected(step);
+        for (const json &snapshot : vector.at("snapshots")) {
             for (const json &entry : snapshot["entries"]) {
                 std::string id = snapshot["id"], path = path_of(entry, "path");
                 auto found = repo(step).entry(id, path);
