@@ -554,6 +554,10 @@ public:
         return opened(sr_repository_open, backend, secret, options, std::move(log));
     }
 
+    /* The same repository, whose calls ask nothing more of the storage once the run is cancelled. */
+    Repository cancelled_by(const Run &run) const {
+        return Repository(value<sr_repository>(sr_repository_cancelled_by, run.get()));
+    }
     std::string id() const { return text(sr_repository_id); }
     std::string location() const { return text(sr_repository_location); }
     std::string state_folder_problem() const { return text(sr_repository_state_folder_problem); }

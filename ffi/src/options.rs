@@ -580,6 +580,11 @@ pub struct sr_forget_options {
     pub snapshots: *const *const c_char,
     /// How many there are.
     pub snapshots_count: usize,
+    /// These objects, such as `snapshots/3f...`, which have to be damaged, untrusted or no snapshots at all. Each kind takes
+    /// a call of its own.
+    pub damaged: *const *const c_char,
+    /// How many there are.
+    pub damaged_count: usize,
     /// Snapshots it does not accept are left alone; to a policy they do not exist. NULL for none.
     pub filter: *const sr_snapshot_filter,
     /// Removes nothing, and only tells what would be removed.
@@ -598,6 +603,7 @@ impl FromC for sr_forget_options {
             Ok(flat::ForgetOptions {
                 policy,
                 snapshots: texts(self.snapshots, self.snapshots_count, operation)?,
+                damaged: texts(self.damaged, self.damaged_count, operation)?,
                 filter: read(self.filter, operation)?,
                 dry_run: self.dry_run,
                 despite_unreadable_marks: self.despite_unreadable_marks,

@@ -5,7 +5,7 @@ use crate::callbacks::{Log, sr_log_callbacks};
 use crate::enums::sr_role;
 use crate::handles::{get, insert};
 use crate::input::{Out, answer};
-use crate::objects::{repository_of, sr_backend, sr_repository, sr_secret, sr_text_list, text_list};
+use crate::objects::{repository_of, run_of, sr_backend, sr_repository, sr_run, sr_secret, sr_text_list, text_list};
 use crate::options::{read, sr_create_options, sr_open_options};
 use crate::types::{sr_bytes, sr_error_record, sr_status, sr_timestamp};
 use std::ffi::c_char;
@@ -277,6 +277,32 @@ pub unsafe extern "C" fn sr_repository_healed_packs(
             let out = Out::new(out, OPERATION)?;
             let list = repository_of(repository, OPERATION)?.healed_packs()?;
             out.put(text_list(&list));
+            Ok(())
+        }
+    };
+    // SAFETY: as above.
+    unsafe { answer(error, OPERATION, work) }
+}
+
+/// The same repository, whose calls ask nothing more of the storage once `run` is cancelled: for those that take no run,
+/// such as listings and files that are read. `out` is closed with sr_repository_close.
+///
+/// # Safety
+/// Pointers are NULL or what the header's introduction says of such arguments.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sr_repository_cancelled_by(
+    repository: sr_repository,
+    run: sr_run,
+    out: *mut sr_repository,
+    error: *mut *const sr_error_record,
+) -> sr_status {
+    const OPERATION: &str = "watch a token";
+    let work = || -> strongroom_bindings::Result<()> {
+        // SAFETY: the contract of this function, which is that of what is called here.
+        unsafe {
+            let out = Out::new(out, OPERATION)?;
+            let watching = repository_of(repository, OPERATION)?.cancelled_by(run_of(run, OPERATION)?.token())?;
+            out.put(sr_repository { id: insert(watching) });
             Ok(())
         }
     };

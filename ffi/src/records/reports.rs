@@ -425,6 +425,10 @@ pub struct sr_forget_report {
     pub removed: u64,
     /// Marks that were left of snapshots that are gone, and were removed too, or would be.
     pub leftover_marks: u64,
+    /// Snapshots that are damaged and were named: what became of each.
+    pub damaged: *const sr_damaged_snapshot,
+    /// How many there are.
+    pub damaged_count: usize,
     /// Snapshots and marks that cannot be read or trusted, and why. None of these was touched.
     pub rejected: *const sr_rejected,
     /// How many there are.
@@ -435,7 +439,7 @@ impl ToC for records::ForgetReport {
     type C = sr_forget_report;
 
     fn to_c(&self, arena: &mut Arena) -> sr_forget_report {
-        let records::ForgetReport { dry_run, now, groups, kept, removed, leftover_marks, rejected } = self;
+        let records::ForgetReport { dry_run, now, groups, kept, removed, leftover_marks, damaged, rejected } = self;
         sr_forget_report {
             dry_run: *dry_run,
             now: (*now).into(),
@@ -444,8 +448,38 @@ impl ToC for records::ForgetReport {
             kept: *kept,
             removed: *removed,
             leftover_marks: *leftover_marks,
+            damaged: arena.list(damaged),
+            damaged_count: damaged.len(),
             rejected: arena.list(rejected),
             rejected_count: rejected.len(),
+        }
+    }
+}
+
+/// A snapshot that cannot be read or trusted, and that was to be removed.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sr_damaged_snapshot {
+    /// Its object.
+    pub name: *const c_char,
+    /// What is wrong with it.
+    pub error: sr_error_record,
+    /// Whether `held_until` is set.
+    pub has_held_until: bool,
+    /// Until when it is held, if it is: then it stays.
+    pub held_until: sr_timestamp,
+}
+
+impl ToC for records::DamagedSnapshot {
+    type C = sr_damaged_snapshot;
+
+    fn to_c(&self, arena: &mut Arena) -> sr_damaged_snapshot {
+        let records::DamagedSnapshot { name, error, held_until } = self;
+        sr_damaged_snapshot {
+            name: arena.text(name),
+            error: error.to_c(arena),
+            has_held_until: held_until.is_some(),
+            held_until: held_until.unwrap_or_default().into(),
         }
     }
 }

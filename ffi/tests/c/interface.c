@@ -365,6 +365,20 @@ static void round_trip(void) {
     FAILS(SR_ERROR_KIND_CANCELLED, sr_backup(repository, source, NULL, run, NULL, &error));
     sr_run_close(run);
 
+    /* A handle that watches a run, and one that does not. */
+    sr_repository watching;
+    OK(sr_run_new(NULL, NULL, NULL, &run, &error));
+    OK(sr_repository_cancelled_by(repository, run, &watching, &error));
+    const sr_key_list *keys;
+    OK(sr_keys(watching, &keys, &error));
+    sr_free(keys);
+    OK(sr_run_cancel(run, &error));
+    FAILS(SR_ERROR_KIND_CANCELLED, sr_keys(watching, &keys, &error));
+    OK(sr_keys(repository, &keys, &error));
+    sr_free(keys);
+    sr_repository_close(watching);
+    sr_run_close(run);
+
     sr_free(report);
     sr_free(report); /* freed twice: left alone */
     sr_repository_close(repository);
