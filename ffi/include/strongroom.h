@@ -1354,6 +1354,15 @@ typedef struct sr_forget_options {
    */
   size_t snapshots_count;
   /**
+   * These objects, such as `snapshots/3f...`, which have to be damaged, untrusted or no snapshots at all. Each kind takes
+   * a call of its own.
+   */
+  const char *const *damaged;
+  /**
+   * How many there are.
+   */
+  size_t damaged_count;
+  /**
    * Snapshots it does not accept are left alone; to a policy they do not exist. NULL for none.
    */
   const struct sr_snapshot_filter *filter;
@@ -1617,6 +1626,28 @@ typedef struct sr_retention_group {
 } sr_retention_group;
 
 /**
+ * A snapshot that cannot be read or trusted, and that was to be removed.
+ */
+typedef struct sr_damaged_snapshot {
+  /**
+   * Its object.
+   */
+  const char *name;
+  /**
+   * What is wrong with it.
+   */
+  struct sr_error_record error;
+  /**
+   * Whether `held_until` is set.
+   */
+  bool has_held_until;
+  /**
+   * Until when it is held, if it is: then it stays.
+   */
+  struct sr_timestamp held_until;
+} sr_damaged_snapshot;
+
+/**
  * What forgetting did, or in a dry run would do.
  */
 typedef struct sr_forget_report {
@@ -1648,6 +1679,14 @@ typedef struct sr_forget_report {
    * Marks that were left of snapshots that are gone, and were removed too, or would be.
    */
   uint64_t leftover_marks;
+  /**
+   * Snapshots that are damaged and were named: what became of each.
+   */
+  const struct sr_damaged_snapshot *damaged;
+  /**
+   * How many there are.
+   */
+  size_t damaged_count;
   /**
    * Snapshots and marks that cannot be read or trusted, and why. None of these was touched.
    */
@@ -4177,6 +4216,15 @@ sr_status sr_repository_epoch(struct sr_repository repository,
  */
 sr_status sr_repository_healed_packs(struct sr_repository repository,
                                      const struct sr_text_list **out,
+                                     const struct sr_error_record **error);
+
+/**
+ * The same repository, whose calls ask nothing more of the storage once `run` is cancelled: for those that take no run,
+ * such as listings and files that are read. `out` is closed with sr_repository_close.
+ */
+sr_status sr_repository_cancelled_by(struct sr_repository repository,
+                                     struct sr_run run,
+                                     struct sr_repository *out,
                                      const struct sr_error_record **error);
 
 /**
