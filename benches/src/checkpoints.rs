@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use strongroom::{
-    Backend, BackupOptions, Budget, Context, CreateOptions, Folder, LocalBackend, ObjectInfo, ObjectName, Repository,
-    Secret, Source,
+    BackendOp, BackupOptions, Budget, Context, CreateOptions, Folder, LocalBackend, RecordBackend, Repository, Secret,
+    Source,
 };
 
 /// Measures what checkpoints cost a first backup
@@ -93,8 +93,15 @@ fn row(name: &str, with: &[Cost], without: &[Cost]) -> Result<Vec<String>> {
 fn back_up(work: &Path, source: &Path, checkpoints: bool) -> Result<Cost> {
     let folder = tempfile::tempdir_in(work)?;
     let counters = Arc::<Counters>::default();
-    let inner = LocalBackend::new(folder.path()).sync(false);
-    let backend = Counting { inner, counters: Arc::clone(&counters) };
+    let counting = Arc::clone(&counters);
+    let backend = RecordBackend::new(LocalBackend::new(folder.path()).sync(false), move |call, answer| {
+        if call.op != BackendOp::Put {
+            return;
+        }
+        let is_checkpoint = call.name.as_ref().is_some_and(|name| name.file().contains('.'));
+        counting.sent.fetch_add(answer.bytes, Ordering::Relaxed);
+        counting.checkpoints.fetch_add(u64::from(call.folder == Folder::Sessions && is_checkpoint), Ordering::Relaxed);
+    });
     let repo = Repository::create(backend, &Secret::account_key([7; 32]), &CreateOptions::new())?;
     counters.sent.store(0, Ordering::Relaxed);
     let ctx = Context::new().budget(Budget::default());
@@ -116,45 +123,6 @@ fn process_time() -> f64 {
 struct Counters {
     sent: AtomicU64,
     checkpoints: AtomicU64,
-}
-
-struct Counting {
-    inner: LocalBackend,
-    counters: Arc<Counters>,
-}
-
-impl Backend for Counting {
-    fn put(&self, name: &ObjectName, parts: &[&[u8]]) -> strongroom::Result<()> {
-        let bytes = parts.iter().map(|part| part.len() as u64).sum();
-        self.counters.sent.fetch_add(bytes, Ordering::Relaxed);
-        let is_checkpoint = name.folder() == Folder::Sessions && name.file().contains('.');
-        self.counters.checkpoints.fetch_add(u64::from(is_checkpoint), Ordering::Relaxed);
-        self.inner.put(name, parts)
-    }
-
-    fn read(&self, name: &ObjectName, range: std::ops::Range<u64>) -> strongroom::Result<Vec<u8>> {
-        self.inner.read(name, range)
-    }
-
-    fn stat(&self, name: &ObjectName) -> strongroom::Result<ObjectInfo> {
-        self.inner.stat(name)
-    }
-
-    fn list(
-        &self,
-        folder: Folder,
-        found: &mut dyn FnMut(ObjectInfo) -> strongroom::Result<()>,
-    ) -> strongroom::Result<()> {
-        self.inner.list(folder, found)
-    }
-
-    fn delete(&self, name: &ObjectName) -> strongroom::Result<()> {
-        self.inner.delete(name)
-    }
-
-    fn location(&self) -> String {
-        self.inner.location()
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What an operation may use, and how it talks to the program that started it.
 
 use crate::cancel::CancelToken;
-use crate::error::{Error, ErrorKind, Result, internal};
+use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Meter, ProgressSink};
+use crate::threads::Pool;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -178,11 +179,7 @@ impl Context {
     }
 
     /// A thread pool of the operation's own, so that two operations never share or exceed a budget.
-    pub(crate) fn pool(&self) -> Result<rayon::ThreadPool> {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(self.budget.thread_count())
-            .thread_name(|number| format!("strongroom-{number}"))
-            .build()
-            .map_err(|error| internal("start worker threads", "the system refused").because(error))
+    pub(crate) fn pool(&self) -> Result<Pool> {
+        Pool::new(self.budget.thread_count())
     }
 }

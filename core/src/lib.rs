@@ -39,6 +39,7 @@ mod source;
 mod store;
 #[cfg(test)]
 mod testing;
+mod threads;
 mod tree;
 #[cfg(test)]
 mod vectors;

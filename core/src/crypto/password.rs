@@ -2,6 +2,7 @@
 
 use super::SecretKey;
 use crate::error::{Result, internal, invalid, unsupported};
+use crate::threads::Pool;
 use argon2::{Algorithm, Argon2, Params, Version};
 
 /// Cost of one try at a passphrase, for its holder and for whoever guesses.
@@ -77,12 +78,7 @@ pub(crate) fn stretch(passphrase: &[u8], salt: &[u8; 16], cost: Cost) -> Result<
     // Lanes are computed on the pool at hand, and there must be one: else a pool of the whole process would begin.
     let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
     let threads = processors.min(usize::try_from(cost.lanes).unwrap_or(1)).max(1);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|number| format!("strongroom-{number}"))
-        .build()
-        .map_err(|error| internal("stretch a passphrase", "the threads could not be started").because(error))?;
-    pool.install(|| argon2.hash_password_into(passphrase, salt, &mut key.0)).map_err(failed)?;
+    Pool::new(threads)?.install(|| argon2.hash_password_into(passphrase, salt, &mut key.0)).map_err(failed)?;
     Ok(key)
 }
 

@@ -58,7 +58,7 @@ const MAX_KNOWN: usize = 400_000;
 /// One writer at work.
 pub(crate) struct BlobWriter {
     shared: Arc<Shared>,
-    pool: Arc<rayon::ThreadPool>,
+    pool: Arc<crate::threads::Pool>,
     data: OpenSegment,
     tree: OpenSegment,
     known: KnownBlobs,
@@ -143,7 +143,7 @@ impl BlobWriter {
         session: &Arc<Session>,
         level: i32,
         ctx: &Context,
-        pool: Arc<rayon::ThreadPool>,
+        pool: Arc<crate::threads::Pool>,
     ) -> Result<Self> {
         let keys = store.keys();
         let epoch = keys.current()?;

@@ -4,6 +4,7 @@
 mod common;
 
 mod cancel;
+mod concurrent;
 mod deadline;
 mod memory;
 mod moments;

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// The ground floor, whose modules may import one another.
-const GROUND: &[&str] = &["error", "id", "path", "problem", "report", "cancel", "progress", "context"];
+const GROUND: &[&str] = &["error", "id", "path", "problem", "report", "cancel", "progress", "threads", "context"];
 
 /// Imports within a layer: the first may import the second.
 const SIDEWAYS: &[(&str, &str)] = &[

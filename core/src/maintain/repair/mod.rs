@@ -96,7 +96,7 @@ struct Repair<'a> {
     download: Throttle,
     report: RepairReport,
     meter: &'a Meter,
-    pool: &'a Arc<rayon::ThreadPool>,
+    pool: &'a Arc<crate::threads::Pool>,
     ctx: &'a Context,
 }
 

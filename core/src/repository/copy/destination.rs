@@ -198,7 +198,7 @@ pub(super) fn prepare(
     snapshot: &Snapshot,
     level: i32,
     share: &Context,
-    pool: &Arc<rayon::ThreadPool>,
+    pool: &Arc<crate::threads::Pool>,
 ) -> Result<(Prepared, BlobWriter, Vec<Base>)> {
     let repo = end.repo;
     let store = &repo.store;

@@ -192,7 +192,7 @@ impl Work<'_> {
     }
 
     /// Copies one snapshot to all destinations that lack it. `false` when the work is suspended.
-    fn snapshot(&mut self, snapshot: &Snapshot, share: &Context, pool: &Arc<rayon::ThreadPool>) -> Result<bool> {
+    fn snapshot(&mut self, snapshot: &Snapshot, share: &Context, pool: &Arc<crate::threads::Pool>) -> Result<bool> {
         let origin = self.source.origin(snapshot);
         let mut prepared = Vec::new();
         for (number, end) in self.ends.iter_mut().enumerate().filter(|(_, end)| !end.is_out()) {
