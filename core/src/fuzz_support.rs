@@ -25,6 +25,7 @@ use crate::format::device::{DeviceKey, DeviceRequest};
 use crate::format::device_list::List;
 use crate::format::index::IndexObject;
 use crate::format::lease::Lease;
+use crate::format::local_references;
 use crate::format::mark::{Mark, MarkBody};
 use crate::format::node::{Node, RunList, encode_inner, encode_leaf};
 use crate::format::pack::{PackHeader, decode_footer};
@@ -263,6 +264,9 @@ pub fn segment(data: &[u8]) {
 }
 
 pub fn local_state(data: &[u8]) {
+    if let Ok(blobs) = local_references::decode(data) {
+        assert!(local_references::decode(&local_references::encode(&blobs)).is_ok_and(|again| again == blobs));
+    }
     let root = data.first_chunk::<32>().copied().unwrap_or_default();
     if let Ok((ending, grown)) = Ending::decode(data, &BlobId::from_bytes(root)) {
         let bytes = ending.encode(&BlobId::from_bytes(root), &grown);

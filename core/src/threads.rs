@@ -42,8 +42,12 @@ struct Joined(Vec<JoinHandle<()>>);
 impl Drop for Joined {
     fn drop(&mut self) {
         let this = std::thread::current().id();
-        // One of them that drops its own pool cannot wait for itself. What panicked has told so already.
-        for thread in self.0.drain(..).filter(|thread| thread.thread().id() != this) {
+        // None of them ends before what each was given is done, so one that drops its own pool would wait for itself.
+        if self.0.iter().any(|thread| thread.thread().id() == this) {
+            return;
+        }
+        // What panicked has told so already.
+        for thread in self.0.drain(..) {
             let _ = thread.join();
         }
     }

@@ -11,6 +11,7 @@ pub(crate) mod entry;
 pub(crate) mod index;
 pub(crate) mod label;
 pub(crate) mod lease;
+pub(crate) mod local_references;
 pub(crate) mod mark;
 pub(crate) mod node;
 pub(crate) mod object;

@@ -20,6 +20,7 @@ pub(crate) enum Kind {
     DeviceRequest = 12,
     Condemnation = 13,
     Parity = 14,
+    LocalReferences = 15,
 }
 
 const MAGIC: [u8; 6] = *b"SRoom\0";

@@ -247,7 +247,7 @@ impl PackContents {
     }
 }
 
-fn encode_references(references: &TreeReferences, out: &mut Vec<u8>) {
+pub(super) fn encode_references(references: &TreeReferences, out: &mut Vec<u8>) {
     let mut table: Vec<Reference> = Vec::new();
     let mut positions: HashMap<Reference, usize> = HashMap::new();
     for reference in references.iter().flatten() {
@@ -274,7 +274,7 @@ fn encode_references(references: &TreeReferences, out: &mut Vec<u8>) {
     }
 }
 
-fn decode_references(reader: &mut Reader<'_>, tree_blobs: usize) -> Result<TreeReferences> {
+pub(super) fn decode_references(reader: &mut Reader<'_>, tree_blobs: usize) -> Result<TreeReferences> {
     let count = reader.count(33)?;
     let mut table = Vec::with_capacity(count);
     for _ in 0..count {

@@ -109,7 +109,8 @@ impl OpenOptions {
     }
 
     /// Keeps index tables and other local state in this folder, so that opening is fast and memory does not grow
-    /// with the repository. What is kept there can be deleted at any time; it is made anew. Several processes may
+    /// with the repository. Whoever prunes needs one for deadlines to be of use: what was found out is kept there, and
+    /// without it every call begins to look at all trees anew. What is kept there can be deleted at any time; it is made anew. Several processes may
     /// share it.
     #[must_use]
     pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {

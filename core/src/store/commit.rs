@@ -4,7 +4,7 @@ use super::condemned::Condemned;
 use super::makes_mistake;
 use super::packs::is_of_the_object;
 use super::read::StoreReader;
-use super::references::{FooterReferences, NodeReferences, References, walk};
+use super::references::{FooterReferences, NodeReferences, References, Remembered, walk};
 use super::session::Session;
 use super::snapshots::{self, NewSnapshot};
 use crate::backend::{Folder, ObjectName};
@@ -109,8 +109,10 @@ fn first_missing(
     has_segment: &dyn Fn(&SegmentId) -> Result<bool>,
 ) -> Result<Option<String>> {
     let ctx = reader.context();
-    let mut from_nodes = NodeReferences(reader);
-    let mut from_footers = FooterReferences::new(reader.store(), ctx);
+    // Nothing that is remembered: that it can still be read is part of the question.
+    let mut from_nodes = NodeReferences::new(reader);
+    let room = usize::try_from(ctx.limits().memory_bytes() / 4).unwrap_or(usize::MAX);
+    let mut from_footers = FooterReferences::new(reader.store(), Remembered::in_memory(room), ctx);
     let references: &mut dyn References =
         if reader.store().keys().can_read() { &mut from_nodes } else { &mut from_footers };
     let mut missing = None;

@@ -6,6 +6,7 @@ mod common;
 mod bounded;
 mod broken_off;
 mod history;
+mod remembered;
 mod time;
 mod way_on;
 

@@ -10,7 +10,7 @@ use crate::progress::Meter;
 use crate::store::Store;
 use crate::store::index::{BlobMarks, SegmentMarks};
 use crate::store::read::StoreReader;
-use crate::store::references::{FooterReferences, NodeReferences, References};
+use crate::store::references::{FooterReferences, NodeReferences, Origin, References, Remembered};
 use crate::store::table::SegmentPlace;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -78,10 +78,18 @@ impl Liveness {
         let store = reader.store();
         let index = store.index();
         let mut liveness = Liveness { packs, marks: index.segment_marks()?, void: Vec::new() };
-        let mut from_nodes = NodeReferences(reader);
-        let mut from_footers = FooterReferences::new(store, ctx);
         // A writer can lie in footers about what its trees refer to; whoever can read looks for themselves.
-        let references: &mut dyn References = if store.keys().can_read() { &mut from_nodes } else { &mut from_footers };
+        let share = if store.keys().can_read() { 16 } else { 4 };
+        let room = usize::try_from(ctx.limits().memory_bytes() / share).unwrap_or(usize::MAX);
+        let remembered = Remembered::of_store(store, room)?;
+        let (mut from_nodes, mut from_footers);
+        let references: &mut dyn References = if store.keys().can_read() {
+            from_nodes = NodeReferences::remembering(reader, remembered);
+            &mut from_nodes
+        } else {
+            from_footers = FooterReferences::new(store, remembered, ctx);
+            &mut from_footers
+        };
         let mut walk = Walk { liveness: &liveness, store, blobs: index.blob_marks()?, references, meter, ctx };
         for root in roots {
             walk.below(root, true)?;
@@ -92,6 +100,10 @@ impl Liveness {
                 void.push(position);
             }
         }
+        walk.references.forget_but(&mut |origin| match origin {
+            Origin::Segment(id) => liveness.marks.is_marked(id),
+            Origin::Pack(id) => Ok(liveness.packs.contains_key(id)),
+        })?;
         liveness.count(store, ctx)?;
         liveness.void = void;
         Ok(liveness)

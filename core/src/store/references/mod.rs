@@ -1,17 +1,23 @@
 //! What tree blobs refer to: from the footers of packs, for who may not read them, or from the blobs themselves.
 
+mod remembered;
+
+pub(crate) use remembered::{Origin, Remembered};
+
 use super::Store;
-use super::blobs::NodeStore;
+use super::blobs::{NodeStore, SegmentStore};
 use super::packs::{is_of_the_object, read_contents};
 use super::read::StoreReader;
 use crate::backend::{Folder, ObjectName};
 use crate::context::Context;
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::local_references::BlobReferences;
 use crate::format::node;
 use crate::format::pack::Reference;
 use crate::format::segment::BlobKind;
 use crate::id::{BlobId, PackId, SegmentId};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use remembered::Found;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// Says what tree blobs refer to.
@@ -21,6 +27,9 @@ pub(crate) trait References {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when the index does not list the blob, and what is wrong with where it lies.
     fn of(&mut self, blob: &BlobId) -> Result<Vec<Reference>>;
+
+    /// Forgets what is remembered on this machine of objects that are not needed.
+    fn forget_but(&self, needed: &mut dyn FnMut(&Origin) -> Result<bool>) -> Result<()>;
 }
 
 fn not_listed(blob: &BlobId) -> Error {
@@ -29,11 +38,54 @@ fn not_listed(blob: &BlobId) -> Error {
 }
 
 /// Reads the tree blobs themselves. Nobody can lie to it.
-pub(crate) struct NodeReferences<'a>(pub(crate) &'a StoreReader);
+pub(crate) struct NodeReferences<'a> {
+    reader: &'a StoreReader,
+    remembered: Option<Remembered>,
+}
+
+impl<'a> NodeReferences<'a> {
+    /// Reads every blob it is asked about.
+    pub(crate) fn new(reader: &'a StoreReader) -> Self {
+        NodeReferences { reader, remembered: None }
+    }
+
+    /// Goes by what is remembered, and remembers.
+    pub(crate) fn remembering(reader: &'a StoreReader, remembered: Remembered) -> Self {
+        NodeReferences { reader, remembered: Some(remembered) }
+    }
+}
 
 impl References for NodeReferences<'_> {
     fn of(&mut self, blob: &BlobId) -> Result<Vec<Reference>> {
-        node::references(&self.0.load_blob(blob)?).map_err(|error| error.or_object(blob))
+        let read = || node::references(&self.reader.load_blob(blob)?).map_err(|error| error.or_object(blob));
+        let Some(remembered) = &mut self.remembered else { return read() };
+        let store = self.reader.store();
+        let places = store.index().blob_places(blob)?;
+        let trees = places.iter().filter(|(place, _)| place.header.kind == BlobKind::Tree);
+        let segments: BTreeSet<SegmentId> = trees.map(|(place, _)| place.header.id).collect();
+        for segment in &segments {
+            let found = remembered.find(&Origin::Segment(*segment));
+            if let Some(references) = found.as_ref().and_then(|found| found.of(blob)) {
+                return Ok(references.clone());
+            }
+        }
+        let references = read()?;
+        // Its segment has just been read for it, and its neighbours are the next to be asked about.
+        for id in segments {
+            let Ok(segment) = self.reader.segment(&id) else { continue };
+            let hasher = store.hasher()?;
+            let of_blob = |bytes: &[u8]| Some((hasher.blob(bytes), node::references(bytes).ok()?));
+            let blobs: BlobReferences = segment.blobs().filter_map(of_blob).collect();
+            if blobs.iter().any(|(id, _)| id == blob) {
+                remembered.learn(Origin::Segment(id), blobs);
+                break;
+            }
+        }
+        Ok(references)
+    }
+
+    fn forget_but(&self, needed: &mut dyn FnMut(&Origin) -> Result<bool>) -> Result<()> {
+        self.remembered.as_ref().map_or(Ok(()), |remembered| remembered.keep_only(needed))
     }
 }
 
@@ -42,52 +94,25 @@ impl References for NodeReferences<'_> {
 pub(crate) struct FooterReferences<'a> {
     store: &'a Store,
     ctx: &'a Context,
-    packs: HashMap<PackId, (u64, Arc<PackReferences>)>,
-    clock: u64,
-    held: usize,
-    room: usize,
-}
-
-/// What the tree blobs of one pack refer to.
-#[derive(Debug, Default)]
-struct PackReferences {
-    blobs: HashMap<BlobId, Vec<Reference>>,
-    /// About how many bytes of memory that takes.
-    size: usize,
+    remembered: Remembered,
 }
 
 impl<'a> FooterReferences<'a> {
-    /// Keeps what it read of footers in a quarter of the budget's memory.
-    pub(crate) fn new(store: &'a Store, ctx: &'a Context) -> Self {
-        let room = usize::try_from(ctx.limits().memory_bytes() / 4).unwrap_or(usize::MAX);
-        FooterReferences { store, ctx, packs: HashMap::new(), clock: 0, held: 0, room }
+    pub(crate) fn new(store: &'a Store, remembered: Remembered, ctx: &'a Context) -> Self {
+        FooterReferences { store, ctx, remembered }
     }
 
-    fn pack(&mut self, id: &PackId) -> Result<Arc<PackReferences>> {
-        self.clock += 1;
-        if let Some((used, known)) = self.packs.get_mut(id) {
-            *used = self.clock;
-            return Ok(Arc::clone(known));
+    fn pack(&mut self, id: &PackId) -> Result<Arc<Found>> {
+        let origin = Origin::Pack(*id);
+        if let Some(found) = self.remembered.find(&origin) {
+            return Ok(found);
         }
         self.ctx.check("look up what a tree node refers to")?;
         let length = self.store.backend().stat(&ObjectName::of(Folder::Packs, id))?.length;
         let (_, contents, references) = read_contents(self.store, id, length)?;
         let trees = contents.segments.iter().filter(|segment| segment.header.kind == BlobKind::Tree);
         let blobs = trees.flat_map(|segment| &segment.blobs).copied();
-        let mut pack = PackReferences::default();
-        for (blob, references) in blobs.zip(references) {
-            pack.size += 96 + references.len() * size_of::<Reference>();
-            pack.blobs.insert(blob, references);
-        }
-        while self.held + pack.size > self.room && !self.packs.is_empty() {
-            let oldest = self.packs.iter().min_by_key(|(_, (used, _))| *used).map(|(id, _)| *id);
-            let Some((_, gone)) = oldest.and_then(|oldest| self.packs.remove(&oldest)) else { break };
-            self.held -= gone.size;
-        }
-        self.held += pack.size;
-        let pack = Arc::new(pack);
-        self.packs.insert(*id, (self.clock, Arc::clone(&pack)));
-        Ok(pack)
+        Ok(self.remembered.learn(origin, blobs.zip(references).collect()))
     }
 }
 
@@ -101,7 +126,7 @@ impl References for FooterReferences<'_> {
         for id in packs {
             match self.pack(&id) {
                 Ok(pack) => {
-                    if let Some(references) = pack.blobs.get(blob) {
+                    if let Some(references) = pack.of(blob) {
                         found.get_or_insert_default().extend(references);
                     }
                 }
@@ -111,6 +136,10 @@ impl References for FooterReferences<'_> {
         }
         let found = found.ok_or_else(|| failed.unwrap_or_else(|| not_listed(blob)))?;
         Ok(found.into_iter().collect())
+    }
+
+    fn forget_but(&self, needed: &mut dyn FnMut(&Origin) -> Result<bool>) -> Result<()> {
+        self.remembered.keep_only(needed)
     }
 }
 
