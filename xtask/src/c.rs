@@ -3,7 +3,7 @@
 use crate::process;
 use crate::report::{Outcome, Tally};
 use crate::workspace::Workspace;
-use crate::{Options, dist};
+use crate::{Options, archive, dist};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -75,11 +75,17 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         outcome.notes.extend(found.notes);
     };
     let installed = dist::install(workspace, "dev")?;
-    let exported = exported(&installed)?;
-    let strange: Vec<_> = exported.iter().filter(|name| !name.starts_with("sr_")).collect();
-    outcome.tally += if strange.is_empty() && exported.len() > 70 { Tally::PASSED } else { Tally::FAILED };
-    if !strange.is_empty() {
-        outcome.notes.push(format!("the library exports {strange:?}"));
+    for (library, dynamic) in [("libstrongroom.so", true), ("libstrongroom.a", false)] {
+        if !dynamic && !archive::can_hide() {
+            missing(&mut outcome, "the names in the static library: that takes ld, objcopy, ar and nm".to_owned());
+            continue;
+        }
+        let exported = archive::defined(&installed.join("lib").join(library), dynamic)?;
+        let strange: Vec<_> = exported.iter().filter(|name| !name.starts_with("sr_")).collect();
+        outcome.tally += if strange.is_empty() && exported.len() > 70 { Tally::PASSED } else { Tally::FAILED };
+        if !strange.is_empty() {
+            outcome.notes.push(format!("{library} exports {strange:?}"));
+        }
     }
     for program in PROGRAMS {
         let tools: Vec<&str> = [program.compiler].into_iter().chain(program.valgrind.then_some("valgrind")).collect();
@@ -153,14 +159,6 @@ fn play(workspace: &Workspace, program: &Program, built: &Path) -> Result<()> {
     }
     println!("{}", program.name);
     process::succeed(&mut run)
-}
-
-/// The names that the shared library defines for others.
-fn exported(installed: &Path) -> Result<Vec<String>> {
-    let library = installed.join("lib").join("libstrongroom.so");
-    let (status, text) = process::capture(Command::new("nm").args(["-D", "--defined-only"]).arg(&library))?;
-    ensure!(status.success(), "nm cannot read {}: {text}", library.display());
-    Ok(text.lines().filter_map(|line| line.split_whitespace().nth(2)).map(str::to_owned).collect())
 }
 
 /// Builds the example as a stranger would, by pkg-config and by CMake, and runs it. Says what is missing, if something is.

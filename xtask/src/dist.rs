@@ -1,5 +1,6 @@
 //! `cargo xtask dist`: the libraries, headers and files for build systems, laid out as they are installed.
 
+use crate::archive;
 use crate::process;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
@@ -78,7 +79,13 @@ pub(crate) fn install(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
     for link in ["libstrongroom.so.0", "libstrongroom.so"] {
         symlink(&file, lib.join(link)).with_context(|| format!("cannot link {link}"))?;
     }
-    copy(&built.join("libstrongroom_ffi.a"), &lib.join("libstrongroom.a"))?;
+    if archive::can_hide() {
+        let names = archive::defined(&lib.join(&file), true)?;
+        archive::hide_all_but(&names, &built.join("libstrongroom_ffi.a"), &lib.join("libstrongroom.a"))?;
+    } else {
+        println!("the static library shows more than its own names: that takes ld, objcopy, ar and nm on Linux");
+        copy(&built.join("libstrongroom_ffi.a"), &lib.join("libstrongroom.a"))?;
+    }
     for header in ["strongroom.h", "strongroom.hpp"] {
         copy(&workspace.root().join("ffi/include").join(header), &prefix.join("include").join(header))?;
     }

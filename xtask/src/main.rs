@@ -1,5 +1,6 @@
 //! `cargo xtask`: the one door to every check of the workspace, for people and for CI alike.
 
+mod archive;
 mod c;
 mod commands;
 mod dist;
