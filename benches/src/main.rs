@@ -1,5 +1,6 @@
 //! The benchmarks, run by `cargo xtask bench`. What they measure and how is described in docs/performance.md.
 
+mod bindings;
 mod checkpoints;
 mod compare;
 mod data;
@@ -39,6 +40,7 @@ enum Command {
     Open(open::Arguments),
     Report(report::Arguments),
     Checkpoints(checkpoints::Arguments),
+    Bindings(bindings::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
             Command::Open(arguments) => open::run(&arguments),
             Command::Report(arguments) => report::run(&arguments),
             Command::Checkpoints(arguments) => checkpoints::run(&arguments),
+            Command::Bindings(arguments) => bindings::run(&arguments),
         }
     };
     match run() {

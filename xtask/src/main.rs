@@ -11,6 +11,7 @@ mod links;
 mod lint;
 mod process;
 mod python;
+mod python_binding;
 mod reader;
 mod report;
 mod rust_tests;
@@ -26,7 +27,7 @@ const HELP: &str = "\
 The one door to every check of the workspace.
 
 cargo xtask test [--all] [--quiet] [STEP...]
-    Runs every test there is, or only the named steps: layers, links, rust, c, reader, instructions. A
+    Runs every test there is, or only the named steps: layers, links, rust, c, python, reader, instructions. A
     tool that this machine lacks skips the tests that need it, by name; with --all its absence is a failure.
     --quiet leaves the lines of passing tests out.
 cargo xtask lint [--all] [CHECK...]
@@ -39,6 +40,9 @@ cargo xtask bench [ARGUMENT...]
 cargo xtask bench instructions [--update]
     Counts the instructions of a small job that is always the same; --update keeps what is counted in
     benches/instructions.json, which `cargo xtask test` holds every build against.
+cargo xtask bench bindings --tree DIR [--command 'NAME=PROGRAM ARGUMENT...'] [ARGUMENT...]
+    Builds Rust's and Python's programs in benches/bindings and measures backup, restore and small calls through
+    each, and through the programs of other languages that are named, against Rust's.
 cargo xtask quickstart [ARGUMENT...]
     Builds the `strongroom` command and runs its quickstart, on this project's folder if none is named.
 cargo xtask soak [SECONDS]
@@ -85,6 +89,7 @@ fn run() -> Result<ExitCode> {
         }
         "bench" => match arguments.split_first() {
             Some((name, rest)) if name == "instructions" => instructions::bench(&workspace, rest),
+            Some((name, rest)) if name == "bindings" => commands::bench_bindings(&workspace, rest),
             _ => commands::bench(&workspace, &arguments),
         },
         "quickstart" => commands::quickstart(&workspace, &arguments),

@@ -117,17 +117,20 @@ const MADE: &str = "Made by `cargo xtask gen` of bindings/common; do not edit.";
 
 fn python_enums(_: &Path) -> String {
     let mut text =
-        format!("# {MADE}\n\"\"\"Enumerations, the same in every language.\"\"\"\n\nfrom enum import Enum\n");
+        format!("# {MADE}\n\"\"\"Enumerations, the same in every language.\"\"\"\n\nfrom enum import StrEnum\n");
     let names: Vec<_> = ENUMS.iter().map(|table| format!("\"{}\"", table.name)).collect();
     write!(text, "\n__all__ = [\n    {},\n]\n", names.join(",\n    ")).unwrap();
     for table in ENUMS {
-        write!(text, "\n\nclass {}(str, Enum):\n    \"\"\"{}\"\"\"\n\n    code: int\n", table.name, table.doc).unwrap();
-        text.push_str("\n    def __new__(cls, value: str, code: int) -> \"");
-        write!(text, "{}\":\n        self = str.__new__(cls, value)\n", table.name).unwrap();
-        text.push_str("        self._value_ = value\n        self.code = code\n        return self\n\n");
-        for EnumValue { code, name, type_name, doc } in table.values {
-            write!(text, "    {} = (\"{name}\", {code})\n    \"\"\"{doc}\"\"\"\n", shouted(type_name)).unwrap();
+        write!(text, "\n\nclass {}(StrEnum):\n    \"\"\"{}\"\"\"\n\n", table.name, table.doc).unwrap();
+        for EnumValue { name, type_name, doc, .. } in table.values {
+            write!(text, "    {} = \"{name}\"\n    \"\"\"{doc}\"\"\"\n", shouted(type_name)).unwrap();
         }
+        text.push_str("\n    @property\n    def code(self) -> int:\n");
+        text.push_str("        \"\"\"The stable number, the same in every language.\"\"\"\n        return {\n");
+        for EnumValue { name, code, .. } in table.values {
+            writeln!(text, "            \"{name}\": {code},").unwrap();
+        }
+        text.push_str("        }[self.value]\n");
     }
     text
 }

@@ -1,0 +1,20 @@
+"""The stories that every language plays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import scenario
+
+ROOT = Path(__file__).resolve().parents[3]
+SCENARIOS = sorted((ROOT / "docs/scenarios").glob("*.json"))
+
+
+def test_the_scenarios_are_there() -> None:
+    assert len(SCENARIOS) >= 15
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.stem)
+def test_scenario(file: Path, tmp_path: Path) -> None:
+    assert scenario.play(ROOT, file, tmp_path) > 0
