@@ -103,6 +103,29 @@ def test_cancelling_a_task_cancels_the_operation() -> None:
             assert not thread.is_alive()
 
 
+def test_a_stream_that_never_answers_does_not_keep_a_task() -> None:
+    async def main() -> None:
+        async with await aio.Repository.create(strongroom.Backend.memory(), "pass", cost=FLOOR) as repository:
+
+            async def silent() -> AsyncIterator[bytes]:
+                yield b"x"
+                await asyncio.Event().wait()
+
+            task = asyncio.create_task(repository.backup(Source.reader("x", aio.stream(silent()))))
+            await asyncio.sleep(0.3)
+            task.cancel()
+            await asyncio.sleep(0.1)
+            assert not task.done()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert (await repository.check()).is_sound
+
+    began = time.monotonic()
+    asyncio.run(main())
+    assert time.monotonic() - began < 4
+
+
 def test_the_loop_goes_on_meanwhile() -> None:
     async def main() -> None:
         turns = 0

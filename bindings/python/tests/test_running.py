@@ -78,6 +78,21 @@ def test_the_interpreter_goes_on_meanwhile(repository: strongroom.Repository) ->
     assert count[0] > 5
 
 
+def test_a_listener_that_blocks_holds_nothing_up(repository: strongroom.Repository) -> None:
+    heard, go = threading.Event(), threading.Event()
+
+    def block(progress: strongroom.Progress) -> None:
+        heard.set()
+        go.wait(30)
+
+    began = time.monotonic()
+    report = repository.backup(strongroom.Source.bytes("x", os.urandom(1_000_000)), progress=block)
+    assert report.outcome == "complete"
+    assert heard.is_set()
+    assert time.monotonic() - began < 10
+    go.set()
+
+
 def test_many_threads_at_once(repository: strongroom.Repository) -> None:
     failed: list[BaseException] = []
 

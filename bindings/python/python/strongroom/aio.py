@@ -48,6 +48,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 # How many entries are taken at once.
 _BATCH = 256
+# For how many seconds a cancelled task waits for the end of what it began; a second cancellation ends the wait.
+_PATIENCE = 5.0
 
 
 async def _apart(work: Callable[[], T], token: CancelToken | None = None) -> T:
@@ -80,21 +82,15 @@ async def _apart(work: Callable[[], T], token: CancelToken | None = None) -> T:
             return
 
     threading.Thread(target=run, name="strongroom-aio", daemon=True).start()
-    cancelled = False
-    while not done.done():
-        try:
-            await asyncio.shield(done)
-        except asyncio.CancelledError:
-            cancelled = True
-            if token is not None:
-                token.cancel()
-        except BaseException:
-            break
-    if cancelled:
-        # Retrieved, so that nobody complains that it was not.
-        done.exception()
-        raise asyncio.CancelledError
-    return done.result()
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        if token is not None:
+            token.cancel()
+        # Retrieved whenever it comes, so that nobody complains that it was not.
+        done.add_done_callback(lambda ended: ended.exception())
+        await asyncio.wait([done], timeout=_PATIENCE)
+        raise
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, made: Coroutine[Any, Any, T]) -> T:
@@ -321,7 +317,10 @@ def _listener(loop: asyncio.AbstractEventLoop, listener: Callable[[Progress], ob
 
 
 class Repository:
-    """An opened repository, as `strongroom.Repository`, with coroutines. Any number of tasks may use it at once."""
+    """An opened repository, as `strongroom.Repository`, with coroutines. Any number of tasks may use it at once.
+
+    `sync` is the repository itself, for what takes no time, such as `set_logger`.
+    """
 
     def __init__(self, repository: strongroom.Repository) -> None:
         self.sync: strongroom.Repository = repository
