@@ -9,6 +9,7 @@ mod instructions;
 mod layers;
 mod links;
 mod lint;
+mod node;
 mod process;
 mod python;
 mod python_binding;

@@ -1,0 +1,113 @@
+//! Entries of a snapshot and what differs between two.
+
+use crate::names::{ChangeKind, EntryKind};
+use crate::values::{Date, SnapshotPath};
+use napi::bindgen_prelude::{BigInt, Uint8Array};
+
+record! {
+    /// One path of a snapshot with its metadata.
+    Entry {
+        /// Where it stands in the snapshot; empty for the root folder.
+        path: SnapshotPath,
+        /// What it is.
+        kind: EntryKind,
+        /// Where a symbolic link points.
+        target: Option<SnapshotPath>,
+        /// Major number of a device.
+        device_major: Option<u32>,
+        /// Minor number of a device.
+        device_minor: Option<u32>,
+        /// Length of a regular file in bytes, holes included; 0 for everything else.
+        size: BigInt,
+        /// Permission bits with setuid, setgid and sticky (`07777`).
+        mode: u32,
+        /// User id.
+        uid: u32,
+        /// Group id.
+        gid: u32,
+        /// User name; empty when unknown.
+        user: String,
+        /// Group name; empty when unknown.
+        group: String,
+        /// Last change of content.
+        modified: Date,
+        /// The same, exactly: nanoseconds since 1970.
+        modified_ns = modified: BigInt,
+        /// Last change of the inode, where the source knew it.
+        changed: Option<Date>,
+        /// The same, exactly: nanoseconds since 1970.
+        changed_ns = changed: Option<BigInt>,
+        /// Inode number, where the source knew it.
+        inode: Option<BigInt>,
+        /// Set when the file has several names: entries with the same value are the same file.
+        hard_link: Option<HardLink>,
+        /// Extended attributes sorted by name, POSIX ACLs among them.
+        xattrs: Vec<Xattr>,
+        /// Ranges of a regular file that are holes, ascending and apart.
+        holes: Vec<Hole>,
+    }
+}
+
+record! {
+    /// Identifies the file behind several names, within one snapshot.
+    HardLink {
+        /// Device of the file system.
+        device: BigInt,
+        /// Inode number there.
+        inode: BigInt,
+    }
+}
+
+record! {
+    /// One extended attribute.
+    Xattr {
+        /// Full name with its namespace, such as `user.comment`.
+        name: SnapshotPath,
+        /// Value of any bytes.
+        value: Uint8Array,
+    }
+}
+
+record! {
+    /// A hole of a sparse file.
+    Hole {
+        /// Where it begins.
+        offset: BigInt,
+        /// How long it is.
+        length: BigInt,
+    }
+}
+
+record! {
+    /// In what two entries of one path differ.
+    Changes {
+        /// One is a file and the other a folder, or alike.
+        kind: bool,
+        /// Size, bytes or link target.
+        content: bool,
+        /// Permissions.
+        mode: bool,
+        /// Owner or group.
+        owner: bool,
+        /// Modification time.
+        modified: bool,
+        /// Extended attributes or ACLs.
+        xattrs: bool,
+    }
+}
+
+record! {
+    /// A path on which two snapshots differ.
+    Difference {
+        /// The path.
+        path: SnapshotPath,
+        /// In what way.
+        change: ChangeKind,
+        /// The entry as the first snapshot has it.
+        before: Option<Entry>,
+        /// The entry as the second snapshot has it.
+        after: Option<Entry>,
+        /// In what the two differ; nothing is set for entries that only one snapshot has.
+        changes: Changes,
+    }
+}
