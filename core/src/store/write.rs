@@ -290,7 +290,8 @@ impl BlobWriter {
         }
         self.shared.add_outstanding()?;
         let shared = Arc::clone(&self.shared);
-        self.pool.spawn(move || shared.seal(sequence, kind, builder, references));
+        // The first one first: those behind it wait for it, sealed and in memory.
+        self.pool.spawn_fifo(move || shared.seal(sequence, kind, builder, references));
         Ok(())
     }
 

@@ -110,6 +110,32 @@ fn a_backup_a_check_and_a_restore_of_much_data_stay_within_a_small_budget() {
     });
 }
 
+/// One thread has to do by itself what others would do beside it, and in the right order.
+#[test]
+fn with_one_thread_it_takes_no_more() {
+    alone("memory::with_one_thread_it_takes_no_more", || {
+        let folder = scratch();
+        let backend = LocalBackend::new(folder.path().join("repository")).sync(false);
+        let repo = create_with(backend.clone(), &CreateOptions::new());
+        let source = IterSource::new(entries().collect::<Vec<_>>()).sorted();
+        let one = Context::new().budget(Budget::small().threads(1));
+        let base = ALLOCATOR.current_usage();
+        let mut snapshot = None;
+        let backup = allocated(base, || {
+            let report = repo.backup(source, &BackupOptions::new(), &one).unwrap();
+            assert!(report.bytes > 290 * MIB && report.new_bytes > 250 * MIB, "{report:?}");
+            snapshot = report.snapshot;
+        });
+        let base = ALLOCATOR.current_usage();
+        let restore = allocated(base, || {
+            let options = RestoreOptions::to(folder.path().join("target"));
+            assert_eq!(repo.restore(&snapshot.unwrap(), &options, &one).unwrap().files, 10_001);
+        });
+        println!("backup: {} KiB, restore: {} KiB", backup >> 10, restore >> 10);
+        assert!(backup <= 48 * MIB && restore <= 48 * MIB, "{} and {} KiB", backup >> 10, restore >> 10);
+    });
+}
+
 /// Packs of the usual size are computed again from their parity, and written with it.
 #[test]
 fn parity_and_healing_stay_within_a_small_budget() {
