@@ -6,6 +6,7 @@ mod commands;
 mod dist;
 mod fuzz;
 mod instructions;
+mod kotlin;
 mod layers;
 mod links;
 mod lint;
@@ -16,7 +17,9 @@ mod python_binding;
 mod reader;
 mod report;
 mod rust_tests;
+mod swift;
 mod tests;
+mod uniffi;
 mod workspace;
 
 use anyhow::{Result, bail};
@@ -28,9 +31,9 @@ const HELP: &str = "\
 The one door to every check of the workspace.
 
 cargo xtask test [--all] [--quiet] [STEP...]
-    Runs every test there is, or only the named steps: layers, links, rust, c, python, reader, instructions. A
-    tool that this machine lacks skips the tests that need it, by name; with --all its absence is a failure.
-    --quiet leaves the lines of passing tests out.
+    Runs every test there is, or only the named steps: layers, links, rust, c, python, node, kotlin, swift,
+    reader, instructions. A tool that this machine lacks skips the tests that need it, by name; with --all its
+    absence is a failure. --quiet leaves the lines of passing tests out.
 cargo xtask lint [--all] [CHECK...]
     Formatting, clippy, documentation, dependencies: fmt, clippy, doc, bans, licenses, sources,
     advisories.
@@ -54,6 +57,9 @@ cargo xtask fuzz [SECONDS] [TARGET...]
     executions counted. What they begin with and found before is replayed by `cargo xtask test`.
 cargo xtask dist
     The C libraries, headers and files for build systems, laid out as they are installed, in target/dist.
+cargo xtask uniffi LANGUAGE [PROFILE]
+    The library and the generated sources under the bindings for kotlin, where their builds look for them; what
+    runs it is those builds.
 cargo xtask gen
     Writes the checked-in files that are generated.
 ";
@@ -97,6 +103,7 @@ fn run() -> Result<ExitCode> {
         "soak" => commands::soak(&workspace, &arguments),
         "fuzz" => fuzz::run(&workspace, &arguments),
         "dist" => dist::run(&workspace),
+        "uniffi" => uniffi::run(&workspace, &arguments),
         "gen" => commands::generate(&workspace),
         other => bail!("there is no command `{other}`; `cargo xtask help` lists them"),
     }

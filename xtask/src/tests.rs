@@ -2,10 +2,11 @@
 
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{Options, c, instructions, layers, links, node, python_binding, reader, rust_tests};
+use crate::{Options, c, instructions, kotlin, layers, links, node, python_binding, reader, rust_tests, swift};
 
 /// The steps, in the order they run: what is quick to say no comes first.
-pub(crate) const STEPS: &[&str] = &["layers", "links", "rust", "c", "python", "node", "reader", "instructions"];
+pub(crate) const STEPS: &[&str] =
+    &["layers", "links", "rust", "c", "python", "node", "kotlin", "swift", "reader", "instructions"];
 
 /// Runs the steps that were asked for.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Report {
@@ -21,6 +22,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Report {
             "c" => c::run(workspace, options),
             "python" => python_binding::run(workspace, options),
             "node" => node::run(workspace, options),
+            "kotlin" => kotlin::run(workspace, options),
+            "swift" => swift::run(workspace, options),
             "reader" => reader::run(workspace, options),
             "instructions" => instructions::run(workspace, options),
             other => anyhow::bail!("the step {other} is listed but not known"),

@@ -37,6 +37,16 @@ const GENERATED: &[Generated] = &[
     Generated { folder: "bindings/python", path: "bindings/python/python/strongroom/_enums.py", render: python_enums },
     Generated { folder: "bindings/node", path: "bindings/node/src/enums.ts", render: typescript_enums },
     Generated { folder: "bindings/uniffi", path: "bindings/uniffi/src/enums.rs", render: uniffi_enums },
+    Generated {
+        folder: "bindings/kotlin",
+        path: "bindings/kotlin/src/main/kotlin/strongroom/StrongroomException.kt",
+        render: kotlin_exceptions,
+    },
+    Generated {
+        folder: "bindings/swift",
+        path: "bindings/swift/Sources/Strongroom/StrongroomError.swift",
+        render: swift_errors,
+    },
 ];
 
 fn root() -> PathBuf {
@@ -157,28 +167,108 @@ fn typescript_enums(_: &Path) -> String {
 }
 
 fn uniffi_enums(_: &Path) -> String {
-    let mut text = format!("//! Enumerations, the same in every language. {MADE}\n");
+    let names: Vec<_> = ENUMS.iter().map(|table| table.name).collect();
+    let mut text = format!("//! Enumerations, the same in every language. {MADE}\n\n");
+    writeln!(text, "pub use strongroom_bindings::{{\n    {},\n}};", names.join(",\n    ")).unwrap();
     for table in ENUMS {
-        let name = table.name;
+        write!(text, "\n/// {}\n#[uniffi::remote(Enum)]\n#[repr(u32)]\npub enum {} {{\n", table.doc, table.name)
+            .unwrap();
+        for value in table.values {
+            writeln!(text, "    /// {}\n    {} = {},", value.doc, value.type_name, value.code).unwrap();
+        }
+        text.push_str("}\n");
+    }
+    text
+}
+
+fn kotlin_exceptions(_: &Path) -> String {
+    let mut text =
+        format!("// {MADE}\npackage strongroom\n\nimport java.io.IOException\nimport kotlin.time.Duration\n\n");
+    text.push_str(
+        "/**\n * What every function here fails with, by the kinds of failure that are the same in every language. Storage that an app\n \
+         * implements throws these too; anything else it throws comes back to whoever called.\n */\n\
+         public sealed class StrongroomException(internal val parts: FailureParts) : IOException(parts.text) {\n    \
+         init {\n        (parts.thrown as? Thrown)?.let { initCause(it.throwable) }\n    }\n\n    \
+         /** The kind of failure. */\n    public val kind: ErrorKind\n        get() = parts.kind\n\n    \
+         /** The number of the kind, the same in every language. */\n    public val code: Int\n        get() = parts.kind.value.toInt()\n\n    \
+         /** The operation that failed, as a verb phrase. */\n    public val operation: String\n        get() = parts.operation\n\n    \
+         /** The object, path or key it failed on, if one is known. */\n    public val subject: String?\n        get() = parts.subject\n\n    \
+         /** A sentence on what was wrong, if there is one. */\n    public val detail: String?\n        get() = parts.detail\n\n    \
+         /** What lies behind it, the nearest first. */\n    public val causes: List<String>\n        get() = parts.causes\n\n    \
+         /** After how long the same call may succeed; null when it will fail again until something else changes. */\n    \
+         public val retryAfter: Duration?\n        get() = parts.retryAfter\n",
+    );
+    for EnumValue { type_name, doc, .. } in ENUMS[0].values {
+        let kind = shouted(type_name);
         write!(
             text,
-            "\n/// {}\n#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, uniffi::Enum)]\npub enum {name} {{\n",
-            table.doc
+            "\n    /** {doc} */\n    public class {type_name} internal constructor(parts: FailureParts) : StrongroomException(parts) {{\n        \
+             public constructor(\n            message: String,\n            retryAfter: Duration? = null,\n        \
+             ) : this(failureOf(ErrorKind.{kind}, message, retryAfter))\n    }}\n"
         )
         .unwrap();
-        for value in table.values {
-            writeln!(text, "    /// {}\n    {},", value.doc, value.type_name).unwrap();
-        }
-        write!(text, "}}\n\nimpl From<strongroom_bindings::{name}> for {name} {{\n    fn from(value: strongroom_bindings::{name}) -> Self {{\n        match value {{\n").unwrap();
-        for value in table.values {
-            writeln!(text, "            strongroom_bindings::{name}::{0} => {name}::{0},", value.type_name).unwrap();
-        }
-        write!(text, "        }}\n    }}\n}}\n\nimpl From<{name}> for strongroom_bindings::{name} {{\n    fn from(value: {name}) -> Self {{\n        match value {{\n").unwrap();
-        for value in table.values {
-            writeln!(text, "            {name}::{0} => strongroom_bindings::{name}::{0},", value.type_name).unwrap();
-        }
-        text.push_str("        }\n    }\n}\n");
     }
+    text.push_str("}\n\ninternal fun failureOf(kind: ErrorKind, message: String, retryAfter: Duration?) =\n    FailureParts(kind, \"call the app\", null, message, message, emptyList(), retryAfter, null)\n\n");
+    text.push_str("internal fun exceptionOf(parts: FailureParts): StrongroomException =\n    when (parts.kind) {\n");
+    for EnumValue { type_name, .. } in ENUMS[0].values {
+        writeln!(text, "        ErrorKind.{} -> StrongroomException.{type_name}(parts)", shouted(type_name)).unwrap();
+    }
+    text.push_str("    }\n");
+    text
+}
+
+/// `NotFound` as `notFound`.
+fn lower_camel(type_name: &str) -> String {
+    let (first, rest) = type_name.split_at(1);
+    first.to_ascii_lowercase() + rest
+}
+
+fn swift_errors(_: &Path) -> String {
+    let mut text = format!("// {MADE}\nimport Foundation\n\n");
+    text.push_str(
+        "/// What every function here fails with, by the kinds of failure that are the same in every language. Storage that an app\n\
+         /// implements throws these too; anything else it throws comes back to whoever called.\n\
+         public enum StrongroomError: Error, Sendable {\n",
+    );
+    for EnumValue { type_name, doc, .. } in ENUMS[0].values {
+        let name = lower_camel(type_name);
+        // Where it is declared, a word of the language has to be quoted.
+        let quoted = if name == "internal" { format!("`{name}`") } else { name };
+        writeln!(text, "    /// {doc}\n    case {quoted}(Details)").unwrap();
+    }
+    text.push_str(
+        "\n    /// A failure of this kind, for an app's own storage to throw.\n    \
+         public init(_ kind: ErrorKind, _ message: String, retryAfter: Duration? = nil) {\n        \
+         self.init(\n            FailureParts(\n                kind: kind, operation: \"call the app\", subject: nil, detail: message, text: message, causes: [],\n                \
+         retryAfter: retryAfter, thrown: nil))\n    }\n\n    \
+         init(_ parts: FailureParts) {\n        let details = Details(parts: parts)\n        switch parts.kind {\n",
+    );
+    for EnumValue { type_name, .. } in ENUMS[0].values {
+        writeln!(text, "        case .{0}: self = .{0}(details)", lower_camel(type_name)).unwrap();
+    }
+    text.push_str(
+        "        }\n    }\n\n    /// What went wrong.\n    public var details: Details {\n        switch self {\n",
+    );
+    for EnumValue { type_name, .. } in ENUMS[0].values {
+        writeln!(text, "        case .{}(let details): return details", lower_camel(type_name)).unwrap();
+    }
+    text.push_str(
+        "        }\n    }\n\n    /// The kind of failure.\n    public var kind: ErrorKind { details.parts.kind }\n\n    \
+         /// The number of the kind, the same in every language.\n    public var code: UInt32 { kind.rawValue }\n\n    \
+         /// What went wrong, complete enough to tell a person and to act on.\n    public struct Details: Sendable {\n        \
+         let parts: FailureParts\n\n        \
+         /// All of it in one line, for people.\n        public var message: String { parts.text }\n        \
+         /// The operation that failed, as a verb phrase.\n        public var operation: String { parts.operation }\n        \
+         /// The object, path or key it failed on, if one is known.\n        public var subject: String? { parts.subject }\n        \
+         /// A sentence on what was wrong, if there is one.\n        public var detail: String? { parts.detail }\n        \
+         /// What lies behind it, the nearest first.\n        public var causes: [String] { parts.causes }\n        \
+         /// After how long the same call may succeed; nil when it will fail again until something else changes.\n        \
+         public var retryAfter: Duration? { parts.retryAfter }\n        \
+         /// What a function of the app threw, if that lies behind it.\n        \
+         public var cause: (any Error)? { (parts.thrown as? Thrown)?.error }\n    }\n}\n\n\
+         extension StrongroomError: LocalizedError, CustomStringConvertible {\n    \
+         public var errorDescription: String? { details.message }\n    public var description: String { details.message }\n}\n",
+    );
     text
 }
 

@@ -1,0 +1,40 @@
+import Foundation
+import Strongroom
+
+// The same work in every language, for what a binding costs: `backup`, `restore` and many small `calls`.
+guard CommandLine.arguments.count == 4 else {
+    FileHandle.standardError.write(
+        Data("Bench backup SOURCE REPOSITORY | restore REPOSITORY TARGET | calls REPOSITORY N\n".utf8))
+    exit(2)
+}
+let (verb, first, second) = (CommandLine.arguments[1], CommandLine.arguments[2], CommandLine.arguments[3])
+
+func open(_ place: String) async throws -> Repository {
+    let backend = try Backend.local(URL(fileURLWithPath: place), sync: false)
+    let (secret, state) = (Secret.passphrase("benchmark"), LocalPath(place + ".state"))
+    return FileManager.default.fileExists(atPath: place + "/config")
+        ? try await .open(backend, secret, options: OpenOptions(stateFolder: state))
+        : try await .create(backend, secret, options: CreateOptions(stateFolder: state))
+}
+
+let run = Run { _ in }
+switch verb {
+case "backup":
+    let report = try await open(second).backup(.files(URL(fileURLWithPath: first)), run: run)
+    print(report.bytes)
+case "restore":
+    let repository = try await open(first)
+    let snapshot = try await repository.snapshot().id
+    print(try await repository.restore(snapshot, to: URL(fileURLWithPath: second), run: run).bytes)
+case "calls":
+    let repository = try await open(first)
+    let snapshot = try await repository.snapshot().id
+    var path: RawName = ""
+    for try await entry in repository.list(snapshot, isRecursive: true) where entry.kind == .file { path = entry.path }
+    let began = ContinuousClock.now
+    for _ in 0..<(Int(second) ?? 0) { _ = try await repository.entry(snapshot, path) }
+    let (seconds, attoseconds) = (ContinuousClock.now - began).components
+    print(Double(seconds) + Double(attoseconds) / 1e18)
+default:
+    exit(2)
+}

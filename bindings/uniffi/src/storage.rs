@@ -1,0 +1,39 @@
+//! Where objects live, as a handle.
+
+use crate::failure::NativeResult;
+use crate::foreign::{ForeignStorage, Storage};
+use crate::values::LocalPath;
+use std::sync::Arc;
+use strongroom_bindings::Backend;
+
+/// Storage.
+#[derive(Debug, uniffi::Object)]
+pub struct BackendHandle {
+    pub(crate) inner: Backend,
+}
+
+#[uniffi::export]
+impl BackendHandle {
+    /// A folder of a file system.
+    #[uniffi::constructor]
+    pub fn local(path: LocalPath, sync: bool) -> NativeResult<Arc<Self>> {
+        Ok(Arc::new(BackendHandle { inner: Backend::local(path.0, sync)? }))
+    }
+
+    /// The memory of this process.
+    #[uniffi::constructor]
+    pub fn memory() -> Arc<Self> {
+        Arc::new(BackendHandle { inner: Backend::memory() })
+    }
+
+    /// What the app implements.
+    #[uniffi::constructor]
+    pub fn foreign(storage: Arc<dyn ForeignStorage>) -> Arc<Self> {
+        Arc::new(BackendHandle { inner: Backend::host(Arc::new(Storage(storage))) })
+    }
+
+    /// Where it is, for messages.
+    pub fn location(&self) -> String {
+        self.inner.location()
+    }
+}
