@@ -114,13 +114,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
 }
 
 fn example(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
-    let work = workspace.root().join("examples/swift/.build/work");
+    let work = workspace.root().join("examples/swift/Backup/.build/work");
     let _ = fs::remove_dir_all(&work);
     let source = work.join("source");
     fs::create_dir_all(&source)?;
     fs::write(source.join("hello.txt"), "hello\n")?;
     let target = work.join("restored");
-    let mut run = toolchain.swift(workspace, "run", "examples/swift");
+    let mut run = toolchain.swift(workspace, "run", "examples/swift/Backup");
     run.arg("Backup");
     for path in [&source, &work.join("repository"), &target] {
         run.arg(toolchain.path(workspace, path));
