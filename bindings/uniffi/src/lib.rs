@@ -4,7 +4,6 @@
 //! languages. Here are handles whose calls block, records, and the traits an app's own storage and streams come in by.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 #![cfg_attr(not(test), deny(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap))]
-
 // The error is a record with everything a language makes its exception of; it is taken apart at the boundary, once a call.
 #![allow(clippy::result_large_err)]
 
