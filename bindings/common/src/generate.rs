@@ -167,10 +167,9 @@ fn typescript_enums(_: &Path) -> String {
 }
 
 fn uniffi_enums(_: &Path) -> String {
-    let names: Vec<_> = ENUMS.iter().map(|table| table.name).collect();
-    let mut text = format!("//! Enumerations, the same in every language. {MADE}\n\n");
-    writeln!(text, "pub use strongroom_bindings::{{\n    {},\n}};", names.join(",\n    ")).unwrap();
+    let mut text = format!("//! Enumerations, the same in every language. {MADE}\n");
     for table in ENUMS {
+        write!(text, "\npub use strongroom_bindings::{};\n", table.name).unwrap();
         write!(text, "\n/// {}\n#[uniffi::remote(Enum)]\n#[repr(u32)]\npub enum {} {{\n", table.doc, table.name)
             .unwrap();
         for value in table.values {

@@ -1,9 +1,6 @@
 //! Enumerations, the same in every language. Made by `cargo xtask gen` of bindings/common; do not edit.
 
-pub use strongroom_bindings::{
-    ChangeKind, CheckKind, EntryKind, ErrorKind, LogLevel, Outcome, Overwrite, Ownership, PeriodKind, Phase,
-    ProblemReason, Role, SlotMethod, SnapshotOutcome,
-};
+pub use strongroom_bindings::ErrorKind;
 
 /// What went wrong, in terms a program can act on. Numbers and names never change their meaning.
 #[uniffi::remote(Enum)]
@@ -51,6 +48,8 @@ pub enum ErrorKind {
     Callback = 102,
 }
 
+pub use strongroom_bindings::Outcome;
+
 /// How an operation ended that did not fail as a whole.
 #[uniffi::remote(Enum)]
 #[repr(u32)]
@@ -63,6 +62,8 @@ pub enum Outcome {
     Suspended = 3,
 }
 
+pub use strongroom_bindings::SnapshotOutcome;
+
 /// Whether a snapshot holds everything.
 #[uniffi::remote(Enum)]
 #[repr(u32)]
@@ -72,6 +73,8 @@ pub enum SnapshotOutcome {
     /// Some paths could not be read; the report of the backup named them.
     Partial = 2,
 }
+
+pub use strongroom_bindings::Role;
 
 /// What a key lets its holder do.
 #[uniffi::remote(Enum)]
@@ -87,6 +90,8 @@ pub enum Role {
     Owner = 4,
 }
 
+pub use strongroom_bindings::SlotMethod;
+
 /// What opens a key slot.
 #[uniffi::remote(Enum)]
 #[repr(u32)]
@@ -100,6 +105,8 @@ pub enum SlotMethod {
     /// The key of an account.
     AccountKey = 4,
 }
+
+pub use strongroom_bindings::EntryKind;
 
 /// The type of an entry.
 #[uniffi::remote(Enum)]
@@ -120,6 +127,8 @@ pub enum EntryKind {
     /// A block device.
     BlockDevice = 7,
 }
+
+pub use strongroom_bindings::Phase;
 
 /// Which part of an operation is under way.
 #[uniffi::remote(Enum)]
@@ -142,6 +151,8 @@ pub enum Phase {
     /// Moving stored content to newer keys.
     Reencrypting = 8,
 }
+
+pub use strongroom_bindings::ProblemReason;
 
 /// Why a path is named in a report.
 #[uniffi::remote(Enum)]
@@ -166,6 +177,8 @@ pub enum ProblemReason {
     /// Something stands in the way in the target.
     Obstructed = 9,
 }
+
+pub use strongroom_bindings::CheckKind;
 
 /// What is wrong with something a check looked at.
 #[uniffi::remote(Enum)]
@@ -223,6 +236,8 @@ pub enum CheckKind {
     UnknownObject = 25,
 }
 
+pub use strongroom_bindings::PeriodKind;
+
 /// How long the periods are of which a retention rule keeps one snapshot each.
 #[uniffi::remote(Enum)]
 #[repr(u32)]
@@ -239,6 +254,8 @@ pub enum PeriodKind {
     Year = 5,
 }
 
+pub use strongroom_bindings::Overwrite;
+
 /// What happens to entries that stand in the target of a restore already.
 #[uniffi::remote(Enum)]
 #[repr(u32)]
@@ -253,6 +270,8 @@ pub enum Overwrite {
     Always = 4,
 }
 
+pub use strongroom_bindings::Ownership;
+
 /// What happens to owners and groups in a restore.
 #[uniffi::remote(Enum)]
 #[repr(u32)]
@@ -265,6 +284,8 @@ pub enum Ownership {
     Skip = 3,
 }
 
+pub use strongroom_bindings::ChangeKind;
+
 /// In what way two snapshots differ on a path.
 #[uniffi::remote(Enum)]
 #[repr(u32)]
@@ -276,6 +297,8 @@ pub enum ChangeKind {
     /// Both have it, with differences.
     Changed = 3,
 }
+
+pub use strongroom_bindings::LogLevel;
 
 /// How much an event of the log matters.
 #[uniffi::remote(Enum)]
