@@ -35,7 +35,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     };
     let mut build = in_folder("node");
     // Cargo tells programs it runs about itself, which would make it build anew what is built.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "RUSTUP_TOOLCHAIN"] {
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
         build.env_remove(name);
     }
     process::succeed(build.arg("scripts/build.mjs"))?;
