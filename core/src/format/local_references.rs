@@ -2,7 +2,7 @@
 
 use super::pack::{Reference, TreeReferences, decode_references, encode_references};
 use super::wire::{Reader, put_varint};
-use crate::error::Result;
+use crate::error::{Result, corrupt};
 use crate::id::BlobId;
 
 /// What each of some tree blobs refers to.
@@ -30,7 +30,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<BlobReferences> {
     }
     let references = decode_references(&mut reader, count)?;
     reader.end()?;
-    Ok(ids.into_iter().zip(references).collect())
+    let blobs: BlobReferences = ids.into_iter().zip(references).collect();
+    // Else one blob could be said to refer to the same thing many times, and take more memory than it may.
+    if encode(&blobs) != bytes {
+        return Err(corrupt(READ, "it is not in the one form that it has"));
+    }
+    Ok(blobs)
 }
 
 #[cfg(test)]
@@ -66,6 +71,18 @@ mod tests {
             bytes.push(0);
             prop_assert_eq!(decode(&bytes).unwrap_err().kind(), ErrorKind::Corrupt);
         }
+    }
+
+    /// A table that names the same thing twice lets a blob refer to it twice.
+    #[test]
+    fn another_form_of_the_same_is_damaged() {
+        let thing = [&[1][..], &[7; 32]].concat();
+        let once = [&[1][..], &[3; 32], &[1], &thing, &[1, 1, 0]].concat();
+        assert_eq!(decode(&once).unwrap()[0].1, [Reference::Tree(BlobId::from_bytes([7; 32]))]);
+        let twice = [&[1][..], &[3; 32], &[2], &thing, &thing, &[1, 2, 0, 1]].concat();
+        assert_eq!(decode(&twice).unwrap_err().kind(), ErrorKind::Corrupt);
+        let unused = [&[1][..], &[3; 32], &[2], &thing, &[0], &[9; 32], &[1, 1, 0]].concat();
+        assert_eq!(decode(&unused).unwrap_err().kind(), ErrorKind::Corrupt);
     }
 
     #[test]
