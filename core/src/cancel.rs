@@ -23,7 +23,13 @@ const CANCELLED: u8 = 2;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct CancelToken {
-    state: Arc<AtomicU8>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    own: AtomicU8,
+    parent: Option<CancelToken>,
 }
 
 impl CancelToken {
@@ -33,27 +39,48 @@ impl CancelToken {
         Self::default()
     }
 
+    /// A token that is cancelled or suspended with this one, and can be so by itself without this one being it.
+    ///
+    /// ```
+    /// let all = strongroom::CancelToken::new();
+    /// let (one, other) = (all.child(), all.child());
+    /// one.cancel();
+    /// assert!(one.is_cancelled() && !other.is_cancelled() && !all.is_cancelled());
+    /// all.cancel();
+    /// assert!(other.is_cancelled());
+    /// ```
+    #[must_use]
+    pub fn child(&self) -> Self {
+        CancelToken { state: Arc::new(State { own: AtomicU8::new(RUNNING), parent: Some(self.clone()) }) }
+    }
+
+    /// The furthest that this token or one above it has gone: of the three, the larger number stops more.
+    fn state(&self) -> u8 {
+        let own = self.state.own.load(Ordering::Acquire);
+        self.state.parent.as_ref().map_or(own, |parent| own.max(parent.state()))
+    }
+
     /// Stops every operation that holds this token, as soon as it looks.
     pub fn cancel(&self) {
-        self.state.store(CANCELLED, Ordering::Release);
+        self.state.own.store(CANCELLED, Ordering::Release);
     }
 
     /// Asks for a durable stop: what is done so far is kept and can be resumed.
     pub fn suspend(&self) {
         // A cancellation that came first stays one.
-        let _ = self.state.compare_exchange(RUNNING, SUSPENDING, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.state.own.compare_exchange(RUNNING, SUSPENDING, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// Whether [`cancel`](CancelToken::cancel) was called.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.state.load(Ordering::Acquire) == CANCELLED
+        self.state() == CANCELLED
     }
 
     /// Whether [`suspend`](CancelToken::suspend) or [`cancel`](CancelToken::cancel) was called.
     #[must_use]
     pub fn is_suspending(&self) -> bool {
-        self.state.load(Ordering::Acquire) != RUNNING
+        self.state() != RUNNING
     }
 
     /// An error of kind [`Cancelled`](ErrorKind::Cancelled) once cancelled.

@@ -6,14 +6,33 @@ use crate::run::{Run, RunOptions, abandoned, lock};
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
+use strongroom::CancelToken;
 
 /// Something pulled in batches. `next` gives at most so many items, none at the end, and each part that could not be
 /// read as an error; after an error it goes on behind that part. Any thread may pull; each item comes once.
 pub struct Batches<T> {
     operation: &'static str,
     state: Mutex<Option<State<T>>>,
-    stop: Option<Run>,
+    worker: Option<Worker>,
+}
+
+/// The thread that a listing pulls from, where it has one.
+struct Worker {
+    run: Run,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Worker {
+    /// Waits until the thread has ended: what it holds of the repository must not outlive the listing.
+    fn join(&self) {
+        let thread = lock(&self.thread).take();
+        // A function of the app that runs on the thread itself may close the listing.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
+            // Panics were caught inside.
+            let _ = thread.join();
+        }
+    }
 }
 
 struct State<T> {
@@ -39,7 +58,7 @@ const MAX_BATCH: usize = 65_536;
 impl<T> Batches<T> {
     pub(crate) fn new(operation: &'static str, items: impl Iterator<Item = Result<T>> + Send + 'static) -> Self {
         let state = State { items: Box::new(items), waiting: None };
-        Batches { operation, state: Mutex::new(Some(state)), stop: None }
+        Batches { operation, state: Mutex::new(Some(state)), worker: None }
     }
 
     /// The next items, at most `most` of them; none at the end.
@@ -70,10 +89,13 @@ impl<T> Batches<T> {
 
     /// Ends it and frees what it holds. Closing twice is harmless.
     pub fn close(&self) {
-        if let Some(run) = &self.stop {
-            run.cancel();
+        if let Some(worker) = &self.worker {
+            worker.run.cancel();
         }
         *lock(&self.state) = None;
+        if let Some(worker) = &self.worker {
+            worker.join();
+        }
     }
 }
 
@@ -87,10 +109,12 @@ impl Batches<Difference> {
         options: RunOptions,
         push: impl FnOnce(&Run, &mut dyn FnMut(Difference) -> Result<()>) -> Result<()> + Send + 'static,
     ) -> Result<Self> {
-        let run = Run::new(options);
+        // Closing the listing stops its own work, and nothing else that an app stops by the same token.
+        let token = options.token.as_ref().map(CancelToken::child);
+        let run = Run::new(RunOptions { token, ..options });
         let (sender, receiver): (SyncSender<Result<Difference>>, Receiver<_>) = sync_channel(AHEAD);
         let inside = run.clone();
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("strongroom-diff".to_owned())
             .spawn(move || {
                 let result = crate::guard::catch(operation, || {
@@ -103,7 +127,7 @@ impl Batches<Difference> {
             })
             .map_err(|error| Error::new(crate::ErrorKind::LimitExceeded, operation, error.to_string()))?;
         let mut listing = Batches::new(operation, receiver.into_iter());
-        listing.stop = Some(run);
+        listing.worker = Some(Worker { run, thread: Mutex::new(Some(thread)) });
         Ok(listing)
     }
 }
@@ -111,5 +135,66 @@ impl Batches<Difference> {
 impl<T> Drop for Batches<T> {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    /// Tells when the thread that owns it lets go of it, which takes a while.
+    struct Held(Arc<AtomicBool>);
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            thread::sleep(Duration::from_millis(50));
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn its_thread_has_ended_when_it_is_closed() {
+        let ended = Arc::new(AtomicBool::new(false));
+        let held = Held(Arc::clone(&ended));
+        let listing = Batches::pushed("list", RunOptions::default(), move |run, _| {
+            let held = held;
+            while !run.token().is_cancelled() {
+                thread::yield_now();
+            }
+            drop(held);
+            Ok(())
+        })
+        .unwrap();
+        listing.close();
+        assert!(ended.load(Ordering::SeqCst));
+        listing.close();
+    }
+
+    #[test]
+    fn closing_it_does_not_cancel_what_else_runs_by_its_token() {
+        let token = CancelToken::new();
+        let options = RunOptions { token: Some(token.clone()), ..RunOptions::default() };
+        let listing = Batches::pushed("list", options, |_, _| Ok(())).unwrap();
+        assert!(listing.next(10).unwrap().is_empty());
+        listing.close();
+        assert!(!token.is_cancelled());
+    }
+
+    #[test]
+    fn its_token_stops_it() {
+        let token = CancelToken::new();
+        let options = RunOptions { token: Some(token.clone()), ..RunOptions::default() };
+        let listing = Batches::pushed("list", options, |run, _| {
+            while !run.token().is_cancelled() {
+                thread::yield_now();
+            }
+            Err(abandoned("list"))
+        })
+        .unwrap();
+        token.cancel();
+        assert!(listing.next(10).is_err());
     }
 }
