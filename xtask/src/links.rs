@@ -127,7 +127,7 @@ fn decode(path: &str) -> String {
 }
 
 /// The lines outside of code blocks, numbered from one, with code spans cut out.
-fn prose(text: &str) -> impl Iterator<Item = (usize, String)> {
+pub(crate) fn prose(text: &str) -> impl Iterator<Item = (usize, String)> {
     let mut fence: Option<&str> = None;
     text.lines().enumerate().filter_map(move |(index, line)| {
         let trimmed = line.trim_start();

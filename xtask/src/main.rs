@@ -2,6 +2,7 @@
 
 mod archive;
 mod c;
+mod claims;
 mod commands;
 mod dist;
 mod fuzz;
@@ -31,8 +32,8 @@ const HELP: &str = "\
 The one door to every check of the workspace.
 
 cargo xtask test [--all] [--quiet] [STEP...]
-    Runs every test there is, or only the named steps: layers, links, rust, c, python, node, kotlin, swift,
-    reader, instructions. A tool that this machine lacks skips the tests that need it, by name; with --all its
+    Runs every test there is, or only the named steps: layers, links, rust, claims, c, python, node, kotlin,
+    swift, reader, instructions. A tool that this machine lacks skips the tests that need it, by name; with --all its
     absence is a failure. --quiet leaves the lines of passing tests out.
 cargo xtask lint [--all] [CHECK...]
     Formatting, clippy, documentation, dependencies: fmt, clippy, doc, bans, licenses, sources,

@@ -7,12 +7,14 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
 /// Runs them in the dev profile, which keeps overflow checks and debug assertions and still optimises
 /// the dependencies, where cryptography and compression spend their time.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut broken = Vec::new();
+    let mut passed = String::new();
     let list = workspace.target().join("xtask").join("skipped-tests");
     if let Some(parent) = list.parent() {
         fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
@@ -35,8 +37,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         if let Some(test) = failed_test(line) {
             broken.push(test.to_owned());
         }
-        !(options.quiet && passing_test(line))
+        if let Some(test) = passed_test(line) {
+            passed.push_str(test.rsplit("::").next().unwrap_or(test));
+            passed.push('\n');
+        }
+        !(options.quiet && passed_test(line).is_some())
     })?;
+    fs::write(passed_list(workspace), passed).context("cannot write the list of tests that passed")?;
     if !broken.is_empty() {
         outcome.notes.push(format!("failed: {}", broken.join(", ")));
     }
@@ -80,8 +87,18 @@ fn failed_test(line: &str) -> Option<&str> {
     line.strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
-fn passing_test(line: &str) -> bool {
-    line.starts_with("test ") && line.ends_with(" ... ok")
+fn passed_test(line: &str) -> Option<&str> {
+    line.strip_prefix("test ")?.strip_suffix(" ... ok")
+}
+
+fn passed_list(workspace: &Workspace) -> PathBuf {
+    workspace.target().join("xtask").join("passed-tests")
+}
+
+/// The names, without their modules, of the tests that passed when they ran last.
+pub(crate) fn passed(workspace: &Workspace) -> Result<BTreeSet<String>> {
+    let list = fs::read_to_string(passed_list(workspace)).context("cannot read the list of tests that passed")?;
+    Ok(list.lines().map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -115,8 +132,8 @@ mod tests {
     fn tests_are_told_apart_by_their_verdict() {
         assert_eq!(failed_test("test pack::round_trip ... FAILED"), Some("pack::round_trip"));
         assert_eq!(failed_test("test pack::round_trip ... ok"), None);
-        assert!(passing_test("test pack::round_trip ... ok"));
-        assert!(!passing_test("test pack::round_trip ... ignored"));
-        assert!(!passing_test("test pack::round_trip has been running for over 60 seconds"));
+        assert_eq!(passed_test("test pack::round_trip ... ok"), Some("pack::round_trip"));
+        assert_eq!(passed_test("test pack::round_trip ... ignored"), None);
+        assert_eq!(passed_test("test pack::round_trip has been running for over 60 seconds"), None);
     }
 }

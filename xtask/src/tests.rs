@@ -2,11 +2,11 @@
 
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{Options, c, instructions, kotlin, layers, links, node, python_binding, reader, rust_tests, swift};
+use crate::{Options, c, claims, instructions, kotlin, layers, links, node, python_binding, reader, rust_tests, swift};
 
 /// The steps, in the order they run: what is quick to say no comes first.
 pub(crate) const STEPS: &[&str] =
-    &["layers", "links", "rust", "c", "python", "node", "kotlin", "swift", "reader", "instructions"];
+    &["layers", "links", "rust", "claims", "c", "python", "node", "kotlin", "swift", "reader", "instructions"];
 
 /// Runs the steps that were asked for.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Report {
@@ -19,6 +19,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Report {
             "layers" => layers::run(workspace),
             "links" => links::run(workspace),
             "rust" => rust_tests::run(workspace, options),
+            "claims" => claims::run(workspace, options),
             "c" => c::run(workspace, options),
             "python" => python_binding::run(workspace, options),
             "node" => node::run(workspace, options),
