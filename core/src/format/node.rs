@@ -6,6 +6,7 @@ use super::wire::{Reader, put_bytes, put_signed, put_varint};
 use crate::error::{Error, ErrorKind, Result, internal, unsupported};
 use crate::id::{BlobId, SegmentId};
 use crate::path::EntryPath;
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -581,10 +582,7 @@ pub(crate) fn references(bytes: &[u8]) -> Result<Vec<Reference>> {
 impl Node {
     /// Decodes a leaf or an inner node.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Node> {
-        let mut reader = Reader::new(bytes, "read a tree node");
-        if bytes.len() > MAX_NODE {
-            return Err(reader.error("it is longer than any node may be"));
-        }
+        let mut reader = start_node(bytes)?;
         let node = match (reader.u8()?, reader.u8()?) {
             (LEAF, 0) => Node::Leaf(read_leaf(&mut reader)?),
             (INNER, level @ 1..=MAX_LEVEL) => Node::Inner { level, children: read_children(&mut reader)? },
@@ -608,7 +606,49 @@ impl Node {
     }
 }
 
+/// What stands before the entries of a leaf.
+struct LeafHead {
+    segments: Vec<SegmentId>,
+    owners: Vec<Arc<Owner>>,
+    count: usize,
+}
+
 fn read_leaf(reader: &mut Reader<'_>) -> Result<Vec<Entry>> {
+    let head = read_leaf_head(reader)?;
+    let mut entries = Vec::with_capacity(head.count);
+    let mut previous = Previous::default();
+    for position in 0..head.count {
+        entries.push(read_entry(reader, &mut previous, &head.segments, &head.owners, position == 0)?);
+    }
+    Ok(entries)
+}
+
+/// The first key of a leaf, and its entry with this key, if there is one. Reads no further than that takes.
+pub(crate) fn find_in_leaf(bytes: &[u8], key: &[u8]) -> Result<(Option<Vec<u8>>, Option<Entry>)> {
+    let mut reader = start_node(bytes)?;
+    let (LEAF, 0) = (reader.u8()?, reader.u8()?) else { return Err(reader.error("it is not a leaf")) };
+    let head = read_leaf_head(&mut reader)?;
+    let mut previous = Previous::default();
+    let mut first = None;
+    for position in 0..head.count {
+        let entry = read_entry(&mut reader, &mut previous, &head.segments, &head.owners, position == 0)?;
+        let found = entry.path.key().cmp(key);
+        if first.is_none() {
+            first = Some(entry.path.key().to_vec());
+        }
+        if found != Ordering::Less {
+            return Ok((first, Some(entry).filter(|_| found == Ordering::Equal)));
+        }
+    }
+    Ok((first, None))
+}
+
+fn start_node(bytes: &[u8]) -> Result<Reader<'_>> {
+    let reader = Reader::new(bytes, "read a tree node");
+    if bytes.len() > MAX_NODE { Err(reader.error("it is longer than any node may be")) } else { Ok(reader) }
+}
+
+fn read_leaf_head(reader: &mut Reader<'_>) -> Result<LeafHead> {
     let segments = read_segments(reader)?;
     let count = elements(reader, 4)?;
     let mut owners = Vec::with_capacity(count);
@@ -625,13 +665,7 @@ fn read_leaf(reader: &mut Reader<'_>) -> Result<Vec<Entry>> {
         let (user, group) = (name()?, name()?);
         owners.push(Arc::new(Owner { uid, gid, user, group }));
     }
-    let count = elements(reader, 7)?;
-    let mut entries = Vec::with_capacity(count);
-    let mut previous = Previous::default();
-    for position in 0..count {
-        entries.push(read_entry(reader, &mut previous, &segments, &owners, position == 0)?);
-    }
-    Ok(entries)
+    Ok(LeafHead { segments, owners, count: elements(reader, 7)? })
 }
 
 fn read_children(reader: &mut Reader<'_>) -> Result<Vec<Child>> {

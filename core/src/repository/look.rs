@@ -123,8 +123,7 @@ impl Repository {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when the snapshot has no such path.
     pub fn entry(&self, snapshot: &SnapshotId, path: &EntryPath) -> Result<Entry> {
-        let root = self.load(snapshot)?.root;
-        let (reader, _) = self.reader(&Context::new())?;
+        let (root, reader) = self.look_into(snapshot)?;
         let found = lookup(&reader, root, path)?;
         found.ok_or_else(|| {
             let shown = if path.is_root() { "/".to_owned() } else { path.to_string() };
@@ -138,8 +137,7 @@ impl Repository {
     /// [`NotFound`](ErrorKind::NotFound) when the snapshot has no such path. Parts of the tree that cannot be read are
     /// errors among the entries.
     pub fn list(&self, snapshot: &SnapshotId, folder: &EntryPath, recursive: bool) -> Result<Listing> {
-        let root = self.load(snapshot)?.root;
-        let (reader, _) = self.reader(&Context::new())?;
+        let (root, reader) = self.look_into(snapshot)?;
         let found = match lookup(&reader, root, folder) {
             // Where its own entry is lost, what is in it may be not; the listing says what cannot be read.
             Err(error) if is_of_the_object(&error) => return Ok(Listing::new(reader, root, folder.clone(), recursive)),
@@ -159,8 +157,7 @@ impl Repository {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) when there is no such snapshot.
     pub fn find(&self, snapshot: &SnapshotId, pattern: &Pattern) -> Result<Listing> {
-        let root = self.load(snapshot)?.root;
-        let (reader, _) = self.reader(&Context::new())?;
+        let (root, reader) = self.look_into(snapshot)?;
         Ok(Listing::new(reader, root, EntryPath::root(), true).matching(pattern.clone()))
     }
 

@@ -23,12 +23,12 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::format::bundle::Role;
 use crate::format::entry::Timestamp;
-use crate::id::{RepositoryId, SnapshotId};
+use crate::id::{BlobId, RepositoryId, SnapshotId};
 use crate::store::Store;
 use crate::store::devices::DeviceList;
 use crate::store::keys::{self as store_keys, Secret};
 use crate::store::read::StoreReader;
-use crate::store::snapshots::{Snapshot, Snapshots};
+use crate::store::snapshots::{self, Snapshot, Snapshots};
 use std::sync::Arc;
 
 /// An opened repository.
@@ -163,8 +163,10 @@ impl Repository {
         Repository { store: Arc::new(self.store.within(token, "use the repository")) }
     }
 
-    /// The same repository for one operation: once that is cancelled, nothing more is asked of the storage.
+    /// The same repository for one operation: once that is cancelled, nothing more is asked of the storage. What
+    /// look-ups have left in memory is given back, so that the operation has its whole budget.
     fn within(&self, ctx: &Context, operation: &'static str) -> Self {
+        self.store.trees().clear();
         Repository { store: Arc::new(self.store.within(ctx.token(), operation)) }
     }
 
@@ -190,12 +192,32 @@ impl Repository {
         self.with_snapshots(|snapshots| snapshots.load(id))
     }
 
+    /// The root of a snapshot's tree, and a reader for look-ups in it. What an earlier look-up verified and read is not
+    /// verified and read again, as long as storage shows the same snapshot and the same device list.
+    fn look_into(&self, id: &SnapshotId) -> Result<(BlobId, StoreReader)> {
+        let ctx = Context::new();
+        let reader = StoreReader::for_look_ups(Arc::clone(&self.store), share(&ctx), &ctx);
+        if let Some(root) = self.store.verified_root(id) {
+            return Ok((root, reader));
+        }
+        let devices = self.devices_list()?;
+        let (backend, keys) = (self.store.backend(), self.store.keys());
+        let (root, info) = snapshots::root(backend, keys, &devices, id)?;
+        self.store.index().refresh(backend, keys, &ctx)?;
+        self.store.remember_verified(devices, id, info, root);
+        Ok((root, reader))
+    }
+
     /// Brings the index up to date and returns a reader with a share of the budget.
     fn reader(&self, ctx: &Context) -> Result<(StoreReader, Vec<(crate::ObjectName, Error)>)> {
         let rejected = self.store.index().refresh(self.store.backend(), self.store.keys(), ctx)?;
-        let share = usize::try_from(ctx.limits().memory_bytes() / 4).unwrap_or(usize::MAX);
-        Ok((StoreReader::new(Arc::clone(&self.store), share, ctx), rejected))
+        Ok((StoreReader::new(Arc::clone(&self.store), share(ctx), ctx), rejected))
     }
+}
+
+/// What a reader may hold of the budget.
+fn share(ctx: &Context) -> usize {
+    usize::try_from(ctx.limits().memory_bytes() / 4).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

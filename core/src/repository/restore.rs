@@ -34,8 +34,7 @@ impl Repository {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for anything but a regular file.
     pub fn open_file(&self, snapshot: &SnapshotId, path: impl AsRef<Path>) -> Result<FileReader> {
         let path = EntryPath::parse(path)?;
-        let root = self.load(snapshot)?.root;
-        let (reader, _) = self.reader(&Context::new())?;
+        let (root, reader) = self.look_into(snapshot)?;
         let entry = lookup(&reader, root, &path)?.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, "open a file of the snapshot")
                 .object(&path)

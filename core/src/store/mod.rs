@@ -29,8 +29,10 @@ pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 pub(crate) mod throttle;
+mod tree_cache;
 pub(crate) mod unlisted;
 mod upload;
+mod verified;
 pub(crate) mod write;
 
 use crate::backend::{Backend, ObjectName};
@@ -49,6 +51,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, SystemTime};
+use tree_cache::TreeCache;
+use verified::Verified;
 
 /// How long a wait for one's turn goes without looking for cancellation.
 const TURN: Duration = Duration::from_millis(20);
@@ -71,6 +75,9 @@ struct Shared {
     config: Config,
     hasher: Option<IdHasher>,
     index: Index,
+    /// What look-ups leave to the next ones.
+    trees: TreeCache,
+    verified: Verified,
     session_keys: Mutex<HashMap<SessionId, SecretKey>>,
     /// Packs that were damaged and could be read all the same.
     healed: Mutex<BTreeSet<PackId>>,
@@ -112,6 +119,8 @@ impl Store {
             config,
             hasher,
             index,
+            trees: TreeCache::default(),
+            verified: Verified::default(),
             session_keys,
             healed,
             healing: Mutex::default(),
@@ -203,6 +212,11 @@ impl Store {
 
     pub(crate) fn index(&self) -> &Index {
         &self.shared.index
+    }
+
+    /// Tree nodes that look-ups read.
+    pub(crate) fn trees(&self) -> &TreeCache {
+        &self.shared.trees
     }
 
     /// Computes ids. Forbidden to maintainers, who do not hold the id key.

@@ -29,6 +29,8 @@ pub(crate) struct StoreReader {
     healed: Mutex<Option<(PackId, WholePack)>>,
     throttle: Throttle,
     ctx: Context,
+    /// Whether tree nodes come from what earlier look-ups read, and stay for later ones.
+    remembers: bool,
 }
 
 /// What reading the index again did not help with, so that damage does not make every read of it begin with a
@@ -89,7 +91,13 @@ impl StoreReader {
             healed: Mutex::default(),
             throttle,
             ctx: ctx.clone(),
+            remembers: false,
         }
+    }
+
+    /// A reader for look-ups: it finds the tree nodes that earlier ones read, and leaves those it reads to later ones.
+    pub(crate) fn for_look_ups(store: Arc<Store>, capacity: usize, ctx: &Context) -> Self {
+        StoreReader { remembers: true, ..StoreReader::new(store, capacity, ctx) }
     }
 
     pub(crate) fn store(&self) -> &Arc<Store> {
@@ -265,6 +273,12 @@ impl SegmentStore for StoreReader {
 
 impl NodeStore for StoreReader {
     fn load_blob(&self, id: &BlobId) -> Result<Vec<u8>> {
+        if self.remembers
+            && let Some(bytes) = self.store.trees().blob(id)
+        {
+            self.ctx.check("read a tree node")?;
+            return Ok(bytes);
+        }
         let missing =
             || Error::new(ErrorKind::NotFound, "read a tree node").object(id).detail("no pack in the index holds it");
         let index = self.store.index();
@@ -300,9 +314,13 @@ impl StoreReader {
         }
         let segment = self.segment(&place.header.id)?;
         let blob = segment.blob(position)?;
+        let hasher = self.store.hasher()?;
         // The segment vouches for its content, but only the hash says that the index named the right blob.
-        if self.store.hasher()?.blob(blob) != *id {
+        if hasher.blob(blob) != *id {
             return Err(corrupt("read a tree node", "the index names another blob").object(id));
+        }
+        if self.remembers {
+            self.store.trees().keep(&place.header.id, &segment, hasher);
         }
         Ok(blob.to_vec())
     }

@@ -2,29 +2,42 @@
 
 use crate::error::{Result, corrupt};
 use crate::format::entry::Entry;
-use crate::format::node::{Child, Node};
+use crate::format::node::{self, Child, Node};
 use crate::id::BlobId;
 use crate::path::EntryPath;
 use crate::store::blobs::NodeStore;
 
 /// Where a child stands in its parent: what its own content must agree with.
 fn load(store: &dyn NodeStore, child: &Child, parent_level: Option<u8>) -> Result<Node> {
-    let wrong = |detail| corrupt("read a tree", detail).object(child.id);
-    let node = Node::decode(&store.load_blob(&child.id)?).map_err(|error| error.or_object(child.id))?;
-    if let Some(parent_level) = parent_level {
-        // Levels that descend one by one rule out cycles; first keys that match rule out a node being reached twice.
-        if node.level() != parent_level - 1 {
-            return Err(wrong("a node is not one level below its parent"));
-        }
-        let first = match &node {
-            Node::Leaf(entries) => entries.first().map(|entry| entry.path.key()),
-            Node::Inner { children, .. } => children.first().map(|child| child.first.as_slice()),
-        };
-        if first != Some(child.first.as_slice()) {
-            return Err(wrong("a node does not begin with the path its parent says"));
-        }
-    }
+    place(child, parent_level, &store.load_blob(&child.id)?)
+}
+
+/// Decodes a child and checks its level and first key.
+fn place(child: &Child, parent_level: Option<u8>, bytes: &[u8]) -> Result<Node> {
+    let node = Node::decode(bytes).map_err(|error| error.or_object(child.id))?;
+    let first = match &node {
+        Node::Leaf(entries) => entries.first().map(|entry| entry.path.key()),
+        Node::Inner { children, .. } => children.first().map(|child| child.first.as_slice()),
+    };
+    check_place(child, parent_level, node.level(), first)?;
     Ok(node)
+}
+
+fn check_place(child: &Child, parent_level: Option<u8>, level: u8, first: Option<&[u8]>) -> Result<()> {
+    let Some(parent_level) = parent_level else { return Ok(()) };
+    let wrong = |detail| Err(corrupt("read a tree", detail).object(child.id));
+    // Levels that descend one by one rule out cycles; first keys that match rule out a node being reached twice.
+    if level != parent_level - 1 {
+        return wrong("a node is not one level below its parent");
+    }
+    if first != Some(child.first.as_slice()) {
+        return wrong("a node does not begin with the path its parent says");
+    }
+    Ok(())
+}
+
+fn root_of(id: BlobId) -> Child {
+    Child { first: Vec::new(), id, totals: crate::format::node::Totals::default() }
 }
 
 /// Loads a child and checks what its place in the tree asks of it: its level, its first key, and that all its keys
@@ -106,8 +119,7 @@ impl<'a> Cursor<'a> {
             return Ok(());
         }
         self.started = true;
-        let root = Child { first: Vec::new(), id: self.root, totals: crate::format::node::Totals::default() };
-        let node = load(self.store, &root, None)?;
+        let node = load(self.store, &root_of(self.root), None)?;
         self.enter(node, None);
         Ok(())
     }
@@ -169,8 +181,20 @@ impl<'a> Cursor<'a> {
 
 /// The entry at exactly this path.
 pub(crate) fn lookup(store: &dyn NodeStore, root: BlobId, path: &EntryPath) -> Result<Option<Entry>> {
-    let mut cursor = Cursor::from(store, root, path.key());
-    Ok(cursor.next()?.filter(|entry| entry.path == *path))
+    let (mut child, mut parent_level) = (root_of(root), None);
+    loop {
+        let bytes = store.load_blob(&child.id)?;
+        if Node::is_leaf(&bytes) {
+            let found = node::find_in_leaf(&bytes, path.key());
+            let (first, entry) = found.map_err(|error| error.or_object(child.id))?;
+            check_place(&child, parent_level, 0, first.as_deref())?;
+            return Ok(entry);
+        }
+        let Node::Inner { level, mut children } = place(&child, parent_level, &bytes)? else { return Ok(None) };
+        let behind = children.partition_point(|child| child.first.as_slice() <= path.key());
+        let Some(at) = behind.checked_sub(1) else { return Ok(None) };
+        (child, parent_level) = (children.swap_remove(at), Some(level));
+    }
 }
 
 #[cfg(test)]
@@ -315,6 +339,8 @@ mod tests {
         use crate::store::blobs::NodeSink;
         let forged = nodes.store_node(&bytes, references).unwrap();
         let error = Cursor::new(&nodes, forged).next().unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Corrupt);
+        let error = lookup(&nodes, forged, &EntryPath::parse("folder/00000000").unwrap()).unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Corrupt);
     }
 }

@@ -30,7 +30,7 @@
 //! A client that keeps state should remember [`DeviceList::generation`] and distrust a lower one.
 
 use super::sealed;
-use crate::backend::{Backend, Folder, ObjectName};
+use crate::backend::{Backend, Folder, ObjectInfo, ObjectName};
 use crate::crypto::SecretKey;
 use crate::crypto::sign::{SigningKey, VerifyingKey};
 use crate::error::{Error, ErrorKind, Result, corrupt};
@@ -85,6 +85,8 @@ pub(crate) struct DeviceList {
     /// The valid lists that were merged.
     merged: BTreeMap<ObjectName, Merged>,
     skipped: Vec<Error>,
+    /// What storage listed, ascending by name.
+    listed: Vec<ObjectInfo>,
 }
 
 /// What is kept of a list that was merged with others.
@@ -114,9 +116,11 @@ impl DeviceList {
             devices: BTreeMap::new(),
             merged: BTreeMap::new(),
             skipped: Vec::new(),
+            listed: Vec::new(),
         };
         let mut found: Vec<(u32, ObjectName, Timestamp)> = Vec::new();
         backend.list(Folder::Devices, &mut |info| {
+            list.listed.push(info.clone());
             match List::generation_of(info.name.file()) {
                 Some(generation) => found.push((generation, info.name, info.modified)),
                 None => list.skip(corrupt(READ, "it is not named like a device list").object(info.name))?,
@@ -124,6 +128,7 @@ impl DeviceList {
             Ok(())
         })?;
         found.sort_by(|left, right| right.cmp(left));
+        list.listed.sort_unstable_by(|left, right| left.name.cmp(&right.name));
         for (generation, name, received) in found {
             // Descending, so all that matter have been seen.
             if generation.saturating_add(1) < list.generation {
@@ -135,6 +140,31 @@ impl DeviceList {
             }
         }
         Ok(list)
+    }
+
+    /// Whether storage lists the same objects as when this was read. Their names are those of their content, so that
+    /// reading it again would come to the same.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub(crate) fn is_current(&self, backend: &dyn Backend) -> Result<bool> {
+        let mut listed = Vec::with_capacity(self.listed.len());
+        let mut more = false;
+        backend.list(Folder::Devices, &mut |info| {
+            if listed.len() < self.listed.len() {
+                listed.push(info);
+            } else {
+                more = true;
+            }
+            Ok(())
+        })?;
+        listed.sort_unstable_by(|left: &ObjectInfo, right| left.name.cmp(&right.name));
+        Ok(!more && listed == self.listed)
+    }
+
+    /// Whether both were read from the same objects.
+    pub(crate) fn is_same(&self, other: &DeviceList) -> bool {
+        self.listed == other.listed
     }
 
     fn skip(&mut self, error: Error) -> Result<()> {

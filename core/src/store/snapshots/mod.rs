@@ -149,6 +149,32 @@ pub(crate) fn write(backend: &dyn Backend, keys: &Keys, devices: &DeviceList, ne
     Ok(id)
 }
 
+/// The root of a snapshot's tree, with what storage says of the snapshot. Neither body nor marks are read.
+///
+/// # Errors
+/// [`NotFound`](ErrorKind::NotFound) and what is wrong with the object.
+pub(crate) fn root(
+    backend: &dyn Backend,
+    keys: &Keys,
+    devices: &DeviceList,
+    id: &SnapshotId,
+) -> Result<(BlobId, ObjectInfo)> {
+    let info = stat(backend, id)?;
+    let root = sealed::read_hashed::<SnapshotEnvelope>(backend, keys, devices, &info)?.value.root;
+    Ok((root, info))
+}
+
+/// What storage says of a snapshot.
+///
+/// # Errors
+/// [`NotFound`](ErrorKind::NotFound).
+pub(crate) fn stat(backend: &dyn Backend, id: &SnapshotId) -> Result<ObjectInfo> {
+    backend.stat(&object_name(id)).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => not_found(id),
+        _ => error,
+    })
+}
+
 /// Access to the snapshots of a repository, with the marks as they were when it was made.
 pub(crate) struct Snapshots<'a> {
     backend: &'a dyn Backend,
@@ -205,11 +231,7 @@ impl<'a> Snapshots<'a> {
     /// # Errors
     /// [`NotFound`](ErrorKind::NotFound) and what is wrong with the object.
     pub(crate) fn load(&self, id: &SnapshotId) -> Result<Snapshot> {
-        let name = object_name(id);
-        let info = self.backend.stat(&name).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => not_found(id),
-            _ => error,
-        })?;
+        let info = stat(self.backend, id)?;
         Ok(self.complete(*id, &info, self.read(&info)?)?.0)
     }
 
