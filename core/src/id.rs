@@ -1,9 +1,5 @@
 //! Identifiers: fixed-width byte strings that print as lower-case hexadecimal.
 
-use crate::error::{Result, invalid};
-use std::fmt;
-use std::str::FromStr;
-
 /// Writes bytes as lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
@@ -72,29 +68,32 @@ macro_rules! identifier {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&hex(&self.0))
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&$crate::id::hex(&self.0))
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, concat!(stringify!($name), "({})"), self.short())
             }
         }
 
-        impl FromStr for $name {
-            type Err = crate::Error;
+        impl std::str::FromStr for $name {
+            type Err = $crate::Error;
 
-            fn from_str(text: &str) -> Result<Self> {
-                unhex(text).map($name).ok_or_else(|| {
-                    invalid("read an id", concat!("expected ", $width, " bytes in lower-case hexadecimal")).object(text)
+            fn from_str(text: &str) -> $crate::Result<Self> {
+                $crate::id::unhex(text).map($name).ok_or_else(|| {
+                    let expected = concat!("expected ", $width, " bytes in lower-case hexadecimal");
+                    $crate::error::invalid("read an id", expected).object(text)
                 })
             }
         }
     };
 }
+#[cfg(feature = "account")]
+pub(crate) use identifier;
 
 identifier! {
     /// Names a repository: random, chosen when it is created.

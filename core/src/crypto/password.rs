@@ -4,6 +4,7 @@ use super::SecretKey;
 use crate::error::{Result, internal, invalid, unsupported};
 use crate::threads::Pool;
 use argon2::{Algorithm, Argon2, Params, Version};
+use zeroize::Zeroizing;
 
 /// Cost of one try at a passphrase, for its holder and for whoever guesses.
 ///
@@ -70,16 +71,21 @@ impl Default for Cost {
 /// A key from a passphrase. Takes the time and memory `cost` says, and a thread for each lane where there are
 /// processors for them.
 pub(crate) fn stretch(passphrase: &[u8], salt: &[u8; 16], cost: Cost) -> Result<SecretKey> {
+    let mut key = Zeroizing::new([0; 32]);
+    stretch_into(passphrase, salt, cost, key.as_mut_slice())?;
+    Ok(SecretKey::from_bytes(*key))
+}
+
+/// As [`stretch`], into bytes of any length.
+pub(crate) fn stretch_into(passphrase: &[u8], salt: &[u8; 16], cost: Cost, into: &mut [u8]) -> Result<()> {
     cost.check()?;
     let failed = |error: argon2::Error| internal("stretch a passphrase", "Argon2id failed").because(error.to_string());
-    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32)).map_err(failed)?;
+    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(into.len())).map_err(failed)?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let mut key = SecretKey([0; 32]);
     // Lanes are computed on the pool at hand, and there must be one: else a pool of the whole process would begin.
     let processors = std::thread::available_parallelism().map_or(1, |count| count.get());
     let threads = processors.min(usize::try_from(cost.lanes).unwrap_or(1)).max(1);
-    Pool::new(threads)?.install(|| argon2.hash_password_into(passphrase, salt, &mut key.0)).map_err(failed)?;
-    Ok(key)
+    Pool::new(threads)?.install(|| argon2.hash_password_into(passphrase, salt, into)).map_err(failed)
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ const LAYERS: &[&[&str]] = &[
     &["source", "tree"],
     &["store"],
     &["backend"],
-    &["format", "account"],
+    &["account"],
+    &["format"],
     &["crypto", "chunker", "compress"],
     GROUND,
 ];
@@ -26,8 +27,8 @@ const SIDEWAYS: &[(&str, &str)] = &[
 
 /// Modules that may import less than all that lies below: these, and the ground floor.
 const NARROW: &[(&str, &[&str])] = &[
-    // The account protocol stands beside the engine and works without a repository.
-    ("account", &["crypto"]),
+    // The account protocol works without a repository; of the formats it takes the devices' keys and requests.
+    ("account", &["crypto", "format"]),
 ];
 
 /// Where the table is, for messages.
@@ -81,11 +82,14 @@ mod tests {
     }
 
     #[test]
-    fn the_account_stands_on_crypto_and_the_ground() {
+    fn the_account_stands_on_crypto_formats_and_the_ground() {
         assert!(allows("account", "crypto"));
         assert!(allows("account", "error"));
         assert!(!allows("account", "compress"));
-        assert!(!allows("account", "format"));
+        // Devices of an account are the devices of repositories: one key, one request, one format.
+        assert!(allows("account", "format"));
+        assert!(!allows("format", "account"));
+        assert!(!allows("account", "backend"));
         assert!(allows("backend", "account"));
     }
 
