@@ -9,7 +9,7 @@ use super::wire::{Base64Url, IdempotencyKey, Nonce, TokenId};
 use crate::crypto::{SecretKey, hash};
 use crate::error::{Error, ErrorKind, Result, invalid};
 use crate::format::device::DeviceKey;
-use crate::id::hex;
+use crate::id::{hex, unhex};
 use std::fmt;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -26,32 +26,25 @@ const MAX_HEADER: usize = 512;
 /// Longest proof: a signature.
 const MAX_PROOF: usize = 64;
 
-/// What a request asks for: all of it that has a meaning.
+/// What a request asks for, but for its body.
 #[derive(Clone)]
 pub struct Statement<'a> {
     method: &'a str,
     target: &'a str,
-    body: [u8; 32],
     idempotency_key: Option<IdempotencyKey>,
 }
 
 impl<'a> Statement<'a> {
-    /// A request by `method` for `target`, the path with its query as in the request line, with a body whose hash is
-    /// [`body_hash`].
+    /// A request by `method` for `target`, the path with its query as in the request line.
     ///
     /// # Errors
     /// [`InvalidArgument`](ErrorKind::InvalidArgument) when method or target hold what no request line can.
-    pub fn new(
-        method: &'a str,
-        target: &'a str,
-        body_hash: [u8; 32],
-        idempotency_key: Option<IdempotencyKey>,
-    ) -> Result<Self> {
+    pub fn new(method: &'a str, target: &'a str, idempotency_key: Option<IdempotencyKey>) -> Result<Self> {
         let fits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
         if !fits(method) || !fits(target) {
             return Err(invalid("make a request", "the method or target is not one of a request line"));
         }
-        Ok(Statement { method, target, body: body_hash, idempotency_key })
+        Ok(Statement { method, target, idempotency_key })
     }
 }
 
@@ -72,31 +65,47 @@ pub fn body_hash(parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// What stands in the header `Authorization` of a request.
+///
+/// It says the hash of the body, so that a service can check it before it takes the body; the body is then held against
+/// [`body`](Self::body).
 #[derive(Clone, PartialEq, Eq)]
 pub struct RequestProof {
     token: TokenId,
     at: i64,
     nonce: Nonce,
+    body: [u8; 32],
     proof: Vec<u8>,
 }
 
 impl RequestProof {
-    /// A proof by the session's key. `now` is in milliseconds since 1970 UTC, by the service's clock as far as known.
+    /// A proof by the session's key, for a body whose hash is [`body_hash`]. `now` is in milliseconds since 1970 UTC, by the service's clock as far as known.
     ///
     /// # Errors
     /// [`Internal`](ErrorKind::Internal) when the system's random number generator fails.
-    pub fn by_session(key: &SessionKey, token: TokenId, now: i64, statement: &Statement) -> Result<Self> {
-        let mut made = RequestProof { token, at: now, nonce: Nonce::random()?, proof: Vec::new() };
+    pub fn by_session(
+        key: &SessionKey,
+        token: TokenId,
+        now: i64,
+        statement: &Statement<'_>,
+        body: [u8; 32],
+    ) -> Result<Self> {
+        let mut made = RequestProof { token, at: now, nonce: Nonce::random()?, body, proof: Vec::new() };
         made.proof = key.prove(&made.message(statement)).to_vec();
         Ok(made)
     }
 
-    /// A proof by a device's key. `now` is in milliseconds since 1970 UTC, by the service's clock as far as known.
+    /// A proof by a device's key, for a body whose hash is [`body_hash`]. `now` is in milliseconds since 1970 UTC, by the service's clock as far as known.
     ///
     /// # Errors
     /// [`Internal`](ErrorKind::Internal) when the system's random number generator fails.
-    pub fn by_device(key: &DeviceKey, token: TokenId, now: i64, statement: &Statement) -> Result<Self> {
-        let mut made = RequestProof { token, at: now, nonce: Nonce::random()?, proof: Vec::new() };
+    pub fn by_device(
+        key: &DeviceKey,
+        token: TokenId,
+        now: i64,
+        statement: &Statement<'_>,
+        body: [u8; 32],
+    ) -> Result<Self> {
+        let mut made = RequestProof { token, at: now, nonce: Nonce::random()?, body, proof: Vec::new() };
         made.proof = key.signing().sign(DEVICE_CONTEXT, &made.message(statement)).to_vec();
         Ok(made)
     }
@@ -119,6 +128,12 @@ impl RequestProof {
         self.nonce
     }
 
+    /// The hash of the body, as it says. Whoever takes the body has to check that it fits.
+    #[must_use]
+    pub fn body(&self) -> [u8; 32] {
+        self.body
+    }
+
     pub(crate) fn proof(&self) -> &[u8] {
         &self.proof
     }
@@ -133,7 +148,11 @@ impl RequestProof {
     #[must_use]
     pub fn to_header(&self) -> String {
         let proof = Base64Url::encode(&self.proof);
-        format!("{SCHEME} token=\"{}\", t=\"{}\", n=\"{}\", p=\"{proof}\"", self.token, self.at, self.nonce)
+        let body = hex(&self.body);
+        format!(
+            "{SCHEME} token=\"{}\", t=\"{}\", n=\"{}\", b=\"{body}\", p=\"{proof}\"",
+            self.token, self.at, self.nonce
+        )
     }
 
     /// Reads the value of the header `Authorization`.
@@ -159,21 +178,22 @@ impl RequestProof {
         let time = next("t")?;
         let at: i64 = time.parse().ok()?;
         let nonce = next("n")?.parse().ok()?;
+        let body = unhex(next("b")?)?;
         let proof = Base64Url::decode(next("p")?)?;
         // One form of each proof, so that what is remembered of it is found again.
         let one_form = at.to_string() == time && proof.len() <= MAX_PROOF && parameters.next().is_none();
-        one_form.then_some(RequestProof { token, at, nonce, proof })
+        one_form.then_some(RequestProof { token, at, nonce, body, proof })
     }
 
     /// The bytes that are proved.
-    pub(crate) fn message(&self, statement: &Statement) -> Vec<u8> {
+    pub(crate) fn message(&self, statement: &Statement<'_>) -> Vec<u8> {
         let fields = [
             statement.method.to_owned(),
             statement.target.to_owned(),
             self.token.to_string(),
             self.at.to_string(),
             self.nonce.to_string(),
-            hex(&statement.body),
+            hex(&self.body),
             statement.idempotency_key.map(|key| key.to_string()).unwrap_or_default(),
         ];
         super::wire::lines("strongroom request 1", &fields)
@@ -217,7 +237,7 @@ impl SessionKey {
     ///
     /// # Errors
     /// [`Untrusted`](ErrorKind::Untrusted) when it is not this key's for this request.
-    pub fn check_request(&self, statement: &Statement, proof: &RequestProof) -> Result<()> {
+    pub fn check_request(&self, statement: &Statement<'_>, proof: &RequestProof) -> Result<()> {
         if hash::equal(&self.prove(&proof.message(statement)), &proof.proof) {
             return Ok(());
         }
@@ -239,7 +259,7 @@ impl ProofKey {
     ///
     /// # Errors
     /// [`Untrusted`](ErrorKind::Untrusted) when it is not this key's for this request.
-    pub fn check_request(&self, statement: &Statement, proof: &RequestProof) -> Result<()> {
+    pub fn check_request(&self, statement: &Statement<'_>, proof: &RequestProof) -> Result<()> {
         match self {
             ProofKey::Session(key) => key.check_request(statement, proof),
             ProofKey::Device(key) => key.check_request(statement, proof),

@@ -47,7 +47,7 @@ impl PublicKey {
     ///
     /// # Errors
     /// When the proof is not this key's for this request.
-    pub fn check_request(&self, statement: &Statement, proof: &RequestProof) -> Result<()> {
+    pub fn check_request(&self, statement: &Statement<'_>, proof: &RequestProof) -> Result<()> {
         let message = proof.message(statement);
         self.0.verify(proof::DEVICE_CONTEXT, &message, proof.proof(), "check a request")
     }

@@ -6,32 +6,34 @@ fn token() -> TokenId {
     TokenId::from_bytes([1; 16])
 }
 
-fn statement<'a>(method: &'a str, target: &'a str, body: &[u8], key: Option<u8>) -> Statement<'a> {
+const NOW: i64 = 1_790_000_000_000;
+const BODY: &[u8] = b"{}";
+
+fn statement<'a>(method: &'a str, target: &'a str, key: Option<u8>) -> Statement<'a> {
     let key = key.map(|byte| IdempotencyKey::from_bytes([byte; 16]));
-    Statement::new(method, target, body_hash(&[body]), key).unwrap()
+    Statement::new(method, target, key).unwrap()
 }
 
 /// The two ways of proving, with what checks them.
-fn proved(statement: &Statement) -> [(ProofKey, RequestProof); 2] {
+fn proved(statement: &Statement<'_>) -> [(ProofKey, RequestProof); 2] {
     let session = SessionKey::from_opaque(b"session key");
     let device = DeviceKey::from_seeds(SecretKey::from_bytes([2; 32]), SecretKey::from_bytes([3; 32])).unwrap();
-    let by_session = RequestProof::by_session(&session, token(), 1_790_000_000_000, statement).unwrap();
-    let by_device = RequestProof::by_device(&device, token(), 1_790_000_000_000, statement).unwrap();
+    let by_session = RequestProof::by_session(&session, token(), NOW, statement, body_hash(&[BODY])).unwrap();
+    let by_device = RequestProof::by_device(&device, token(), NOW, statement, body_hash(&[BODY])).unwrap();
     let public = PublicKey::of_device(&device.request("laptop").unwrap());
     [(ProofKey::Session(session), by_session), (ProofKey::Device(public), by_device)]
 }
 
 #[test]
 fn a_proof_is_for_one_request() {
-    let asked = statement("POST", "/v1/vaults?a=1", b"{}", Some(1));
+    let asked = statement("POST", "/v1/vaults?a=1", Some(1));
     for (key, proof) in proved(&asked) {
         key.check_request(&asked, &RequestProof::from_header(&proof.to_header()).unwrap()).unwrap();
         for other in [
-            statement("PUT", "/v1/vaults?a=1", b"{}", Some(1)),
-            statement("POST", "/v1/vaults?a=2", b"{}", Some(1)),
-            statement("POST", "/v1/vaults?a=1", b"{ }", Some(1)),
-            statement("POST", "/v1/vaults?a=1", b"{}", Some(2)),
-            statement("POST", "/v1/vaults?a=1", b"{}", None),
+            statement("PUT", "/v1/vaults?a=1", Some(1)),
+            statement("POST", "/v1/vaults?a=2", Some(1)),
+            statement("POST", "/v1/vaults?a=1", Some(2)),
+            statement("POST", "/v1/vaults?a=1", None),
         ] {
             assert_eq!(key.check_request(&other, &proof).unwrap_err().kind(), ErrorKind::Untrusted);
         }
@@ -39,6 +41,7 @@ fn a_proof_is_for_one_request() {
             RequestProof { token: TokenId::from_bytes([2; 16]), ..proof.clone() },
             RequestProof { at: proof.at + 1, ..proof.clone() },
             RequestProof { nonce: Nonce::from_bytes([0; 16]), ..proof.clone() },
+            RequestProof { body: body_hash(&[b"{ }"]), ..proof.clone() },
             RequestProof { proof: proof.proof[1..].to_vec(), ..proof.clone() },
             RequestProof { proof: Vec::new(), ..proof.clone() },
         ] {
@@ -62,8 +65,8 @@ fn bodies_in_parts_are_the_body() {
 
 #[test]
 fn a_statement_has_the_documented_bytes() {
-    let proof = RequestProof { token: token(), at: 17, nonce: Nonce::from_bytes([9; 16]), proof: Vec::new() };
-    let asked = statement("GET", "/v1/profile", b"", None);
+    let proof = RequestProof { token: token(), at: 17, nonce: Nonce::from_bytes([9; 16]), body: body_hash(&[]), proof: Vec::new() };
+    let asked = statement("GET", "/v1/profile", None);
     let expected = format!(
         "strongroom request 1\nGET\n/v1/profile\n{}\n17\n{}\n{}\n\n",
         "01".repeat(16),
@@ -76,13 +79,13 @@ fn a_statement_has_the_documented_bytes() {
 #[test]
 fn no_statement_is_made_of_lines_that_no_request_has() {
     for (method, target) in [("GET\n", "/"), ("GET", "/a\n/b"), ("GET", "/ä"), ("", "/"), ("GET", ""), ("GET", "/ HTTP/1.1")] {
-        assert_eq!(Statement::new(method, target, [0; 32], None).unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(Statement::new(method, target, None).unwrap_err().kind(), ErrorKind::InvalidArgument);
     }
 }
 
 #[test]
 fn proofs_grow_old() {
-    let [(_, proof), _] = proved(&statement("GET", "/", b"", None));
+    let [(_, proof), _] = proved(&statement("GET", "/", None));
     for (now, timely) in [(0, true), (300_000, true), (-300_000, true), (300_001, false), (-300_001, false)] {
         assert_eq!(proof.is_timely(proof.at + now), timely, "{now}");
     }
@@ -91,7 +94,7 @@ fn proofs_grow_old() {
 
 #[test]
 fn keys_and_proofs_are_not_shown() {
-    for (key, proof) in proved(&statement("GET", "/", b"", None)) {
+    for (key, proof) in proved(&statement("GET", "/", None)) {
         let shown = format!("{key:?} {proof:?}");
         assert!(!shown.contains(&Base64Url::encode(&proof.proof)) && shown.len() < 300, "{shown}");
     }
@@ -100,7 +103,7 @@ fn keys_and_proofs_are_not_shown() {
 proptest! {
     #[test]
     fn each_header_has_one_form(at: i64, proof in prop::collection::vec(any::<u8>(), 0..65), position: prop::sample::Index, byte in 0x20u8..0x7f) {
-        let made = RequestProof { token: token(), at, nonce: Nonce::from_bytes([7; 16]), proof };
+        let made = RequestProof { token: token(), at, nonce: Nonce::from_bytes([7; 16]), body: [8; 32], proof };
         let header = made.to_header();
         let read = RequestProof::from_header(&header).unwrap();
         prop_assert_eq!(&read, &made);

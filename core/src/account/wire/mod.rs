@@ -70,7 +70,7 @@ pub use sign_in::{
     known_device_message,
 };
 pub use text::{check_email, check_label, check_name, check_text, looks_like_card_number, normalise_email};
-pub use vault::{CreateVault, Hold, SetHold, StartUpload, StoredObject, Upload, Vault};
+pub use vault::{CreateVault, FinishUpload, Hold, SetHold, StartUpload, StoredObject, Upload, Vault};
 
 use crate::error::{Error, ErrorKind, Result, corrupt, internal, invalid};
 use serde::Serialize;
@@ -89,6 +89,8 @@ pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 pub const SERVICE_TIME: &str = "Strongroom-Time";
 /// The header that says when storage received an object, in milliseconds since 1970 UTC.
 pub const OBJECT_MODIFIED: &str = "Strongroom-Modified";
+/// The header that says the BLAKE3 hash of an object, in lower-case hexadecimal.
+pub const OBJECT_HASH: &str = "Strongroom-Hash";
 
 /// A body of a request, with the rules that go beyond its form.
 pub trait Request: Serialize + DeserializeOwned {

@@ -1,7 +1,7 @@
 //! Vaults and their objects: `/v1/vaults`.
 
 use super::text::check_label;
-use super::{Request, UploadId, VaultId};
+use super::{Base64Url, Request, UploadId, VaultId};
 use crate::error::{Result, invalid};
 
 request! {
@@ -9,6 +9,10 @@ request! {
     pub struct CreateVault {
         /// What people call it.
         pub name: String,
+        /// How long each of its objects is kept from being deleted by anybody, in milliseconds since it was received;
+        /// missing for not at all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub minimum_age_ms: Option<u64>,
     }
 
     /// `POST …/{id}/uploads`: begins an upload in parts.
@@ -17,6 +21,12 @@ request! {
         pub name: String,
         /// Its length in bytes.
         pub length: u64,
+    }
+
+    /// `POST …/{id}/uploads/{upload_id}/finish`: ends an upload in parts.
+    pub struct FinishUpload {
+        /// BLAKE3 of the whole object.
+        pub hash: Base64Url,
     }
 
     /// `PUT …/{id}/holds`: keeps an object from being deleted by anybody.
@@ -37,6 +47,9 @@ response! {
         pub name: String,
         /// When it was made, in milliseconds since 1970 UTC.
         pub created_at: i64,
+        /// How long its objects are kept from being deleted, in milliseconds; missing for not at all.
+        #[serde(default)]
+        pub minimum_age_ms: Option<u64>,
         /// Bytes stored.
         pub bytes: u64,
         /// Objects stored.
@@ -59,6 +72,8 @@ response! {
         pub upload_id: UploadId,
         /// Bytes received so far: where the next part begins.
         pub received: u64,
+        /// Length of the whole object, in bytes.
+        pub length: u64,
     }
 
     /// A hold that is in force.
@@ -96,6 +111,10 @@ impl Request for StartUpload {
     fn check(&self) -> Result<()> {
         check_object_name(&self.name, Self::OPERATION)
     }
+}
+
+impl Request for FinishUpload {
+    const OPERATION: &'static str = "end an upload";
 }
 
 impl Request for SetHold {
