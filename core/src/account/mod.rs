@@ -1,11 +1,20 @@
 //! The account protocol: what a client and an account service say to each other, and how a client keeps its secrets.
 //!
-//! Nothing here does input or output, but for the transports: messages, state machines and proofs work with any
-//! networking a program has. docs/protocol.md describes the protocol for implementations in other languages.
+//! Begin with [`AccountClient`]. It does what it does by [`flow`]s, which need no networking of their own, over any
+//! [`transport`]; the messages are in [`wire`]. docs/protocol.md describes the protocol for other implementations.
 
+mod client;
+pub mod flow;
+mod keys;
 pub mod opaque;
+mod password;
 pub mod proof;
 mod public_key;
+pub mod transport;
 pub mod wire;
 
+pub use client::{Account, AccountClient, PendingSignIn, SignInStep, VaultAccess, VaultRequest};
+pub use flow::Registrant;
+pub use keys::MasterKey;
+pub use password::Password;
 pub use public_key::PublicKey;

@@ -112,6 +112,12 @@ impl Capabilities {
     }
 }
 
+impl From<Capability> for Capabilities {
+    fn from(capability: Capability) -> Self {
+        Capabilities::NONE.with(capability)
+    }
+}
+
 impl FromIterator<Capability> for Capabilities {
     fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
         capabilities.into_iter().fold(Capabilities::NONE, Capabilities::with)

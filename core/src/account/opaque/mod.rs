@@ -2,6 +2,8 @@
 //!
 //! For both sides: a service takes [`Suite`], [`Generator`] and [`CONTEXT`] from here, so that they cannot differ.
 
+pub(crate) mod client;
+
 use crate::crypto::password::{self, Cost};
 use crate::crypto::{SecretKey, random};
 use crate::error::Result;
