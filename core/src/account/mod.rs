@@ -10,6 +10,8 @@ pub mod opaque;
 mod password;
 pub mod proof;
 mod public_key;
+#[cfg(test)]
+mod testing;
 pub mod transport;
 pub mod wire;
 

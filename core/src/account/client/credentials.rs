@@ -52,11 +52,12 @@ impl DeviceCredentials {
             match requester.call(&call, None, cancel, operation) {
                 Ok(answer) => break request.answered(&answer)?,
                 // The service said its time with the refusal: the request is made anew, with that time.
-                Err(error) if again && error.kind() == ErrorKind::PermissionDenied && requester.now() != asked_at => {
+                Err(error)
+                    if again
+                        && error.kind() == ErrorKind::PermissionDenied
+                        && requester.now().abs_diff(asked_at) >= 1000 =>
+                {
                     again = false;
-                    if requester.now().abs_diff(asked_at) < 1000 {
-                        return Err(error);
-                    }
                 }
                 Err(error) => return Err(error),
             }

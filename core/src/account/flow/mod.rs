@@ -70,6 +70,4 @@ impl Call {
 }
 
 #[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
 mod tests;
