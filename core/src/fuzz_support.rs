@@ -5,10 +5,12 @@
 //! behind it: with what is sealed, as somebody who holds the keys could write it.
 #![allow(missing_docs, clippy::missing_panics_doc, clippy::panic)] // a panic is a finding
 
+mod account;
 mod damaged;
 mod forged;
 mod tar;
 
+pub use account::{account_flow, account_message};
 pub use damaged::repository;
 pub use forged::forged;
 pub use tar::tar;
@@ -45,6 +47,8 @@ pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("account_flow", account_flow),
+    ("account_message", account_message),
     ("bundle", bundle),
     ("checkpoint", checkpoint),
     ("condemnation", condemnation),

@@ -5,11 +5,11 @@
 
 mod client;
 pub mod flow;
-mod keys;
+pub(crate) mod keys;
 pub mod opaque;
 mod password;
 pub mod proof;
-mod public_key;
+pub(crate) mod public_key;
 #[cfg(test)]
 mod testing;
 pub mod transport;

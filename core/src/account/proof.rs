@@ -89,9 +89,20 @@ impl RequestProof {
         statement: &Statement<'_>,
         body: [u8; 32],
     ) -> Result<Self> {
-        let mut made = RequestProof { token, at: now, nonce: Nonce::random()?, body, proof: Vec::new() };
+        Ok(Self::by_session_with(key, token, now, Nonce::random()?, statement, body))
+    }
+
+    pub(crate) fn by_session_with(
+        key: &SessionKey,
+        token: TokenId,
+        at: i64,
+        nonce: Nonce,
+        statement: &Statement<'_>,
+        body: [u8; 32],
+    ) -> Self {
+        let mut made = RequestProof { token, at, nonce, body, proof: Vec::new() };
         made.proof = key.prove(&made.message(statement)).to_vec();
-        Ok(made)
+        made
     }
 
     /// A proof by a device's key, for a body whose hash is [`body_hash`]. `now` is in milliseconds since 1970 UTC, by the service's clock as far as known.
@@ -105,9 +116,20 @@ impl RequestProof {
         statement: &Statement<'_>,
         body: [u8; 32],
     ) -> Result<Self> {
-        let mut made = RequestProof { token, at: now, nonce: Nonce::random()?, body, proof: Vec::new() };
+        Ok(Self::by_device_with(key, token, now, Nonce::random()?, statement, body))
+    }
+
+    pub(crate) fn by_device_with(
+        key: &DeviceKey,
+        token: TokenId,
+        at: i64,
+        nonce: Nonce,
+        statement: &Statement<'_>,
+        body: [u8; 32],
+    ) -> Self {
+        let mut made = RequestProof { token, at, nonce, body, proof: Vec::new() };
         made.proof = key.signing().sign(DEVICE_CONTEXT, &made.message(statement)).to_vec();
-        Ok(made)
+        made
     }
 
     /// The token whose holder made it, as it says.

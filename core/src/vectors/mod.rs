@@ -3,6 +3,7 @@
 //! They are made by the ignored test below, which `cargo xtask gen` runs alone: it takes randomness and time from a
 //! sequence that is the same in every run, so that what it writes changes only when the format or the vectors do.
 
+mod account;
 mod cases;
 mod decode;
 mod faults;
@@ -51,7 +52,7 @@ fn unhex(text: &Value) -> Vec<u8> {
 #[ignore = "writes the vectors; run by `cargo xtask gen`, alone"]
 fn make() {
     let folder = std::env::var_os(WRITE_TO).map(PathBuf::from).expect("no folder to write to");
-    for made in ["repositories", "objects", "faults.json"] {
+    for made in ["repositories", "objects", "faults.json", "account.json"] {
         let made = folder.join(made);
         let _ = if made.is_dir() { std::fs::remove_dir_all(made) } else { std::fs::remove_file(made) };
     }
@@ -60,9 +61,16 @@ fn make() {
     objects::make(&folder.join("objects"));
     repositories::make(&folder.join("repositories"));
     faults::make(&folder);
+    crate::crypto::testing::repeat("account");
+    account::make(&folder);
 }
 
 #[test]
 fn single_objects_are_taken_for_what_they_are() {
     objects::check(&folder().join("objects"));
+}
+
+#[test]
+fn the_account_protocol_computes_what_it_did() {
+    account::check(&folder());
 }

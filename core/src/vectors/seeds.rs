@@ -41,6 +41,8 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
         "forged" => forged(cases("node"), cases("run_list")),
         "parity" => vec![parity()],
         "tar" => vec![tar(false), tar(true)],
+        "account_flow" => account_flow(),
+        "account_message" => account_message(),
         "text" => [cases("recovery_code"), text()].concat(),
         kind => cases(kind),
     };
@@ -48,6 +50,44 @@ pub(crate) fn of(target: &str) -> Vec<Vec<u8>> {
     seeds.sort();
     seeds.dedup();
     seeds
+}
+
+/// Messages, headers and wraps of the account protocol, each behind the byte that says what it is.
+fn account_message() -> Vec<Vec<u8>> {
+    let told = read(&folder().join("account.json"));
+    let message = |which: u8, json: &serde_json::Value| [&[which], json.to_string().as_bytes()].concat();
+    let derived = &told["derived"];
+    let problem = serde_json::json!({
+        "type": "urn:strongroom:problem:unavailable", "title": "unavailable", "status": 429, "detail": "wait",
+        "kind": "unavailable", "code": 14, "object": "config", "retry_after_ms": 1500,
+    });
+    let mut seeds = vec![
+        message(3, &derived["known_device"]["json"]),
+        message(13, &derived["token_request"]["json"]),
+        message(6, &serde_json::json!({"email": "kim@example.org"})),
+        message(20, &serde_json::json!({"name": "photos", "minimum_age_ms": 86_400_000})),
+        message(45, &serde_json::json!({"items": [{"name": "config", "length": 1, "modified_at": 2}], "next": "a"})),
+        message(48, &problem),
+    ];
+    for proof in derived["proofs"].as_array().unwrap() {
+        for by in ["authorization_by_session", "authorization_by_device"] {
+            seeds.push([&[64], proof[by].as_str().unwrap().as_bytes()].concat());
+        }
+    }
+    for wrap in told["wraps"].as_object().unwrap().values() {
+        seeds.push([vec![65], unhex(&wrap["wrap"])].concat());
+    }
+    seeds
+}
+
+/// The answers of a service that begin a sign-in and a registration.
+fn account_flow() -> Vec<Vec<u8>> {
+    let told = read(&folder().join("account.json"))["opaque"].clone();
+    let answer = |id: &str, step: &str| {
+        let response = crate::account::wire::Base64Url(unhex(&told[step]["response"]));
+        serde_json::json!({ id: "01".repeat(16), "opaque_response": response, "stretching": told["stretching"] })
+    };
+    [answer("sign_in_id", "sign_in"), answer("registration_id", "registration")].map(|json| json.to_string().into_bytes()).to_vec()
 }
 
 /// Three blobs at most, that are 30 bytes together.

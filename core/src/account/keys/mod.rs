@@ -73,6 +73,11 @@ impl MasterKey {
     }
 
     #[cfg(test)]
+    pub(crate) fn from_bytes_for_tests(key: [u8; 32]) -> Self {
+        MasterKey(SecretKey::from_bytes(key))
+    }
+
+    #[cfg(test)]
     pub(crate) fn expose(&self) -> &[u8; 32] {
         self.0.expose()
     }

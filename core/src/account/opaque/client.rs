@@ -19,6 +19,28 @@ pub(crate) struct RegistrationState(ClientRegistration<Suite>);
 /// What a client keeps while somebody signs in.
 pub(crate) struct SignInState(ClientLogin<Suite>);
 
+#[cfg(test)]
+impl RegistrationState {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        self.0.serialize().to_vec()
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        RegistrationState(ClientRegistration::deserialize(bytes).unwrap())
+    }
+}
+
+#[cfg(test)]
+impl SignInState {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        self.0.serialize().to_vec()
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        SignInState(ClientLogin::deserialize(bytes).unwrap())
+    }
+}
+
 impl fmt::Debug for RegistrationState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RegistrationState(..)")
