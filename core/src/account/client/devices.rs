@@ -74,7 +74,7 @@ impl Account {
     }
 
     /// Revokes a device: its tokens stop counting at once. What it knew, it may still know; vaults whose content it could
-    /// read go on under new keys once [rotated](crate::Repository::rotate_keys).
+    /// read go on under new keys once [rotated](crate::Repository::rotate).
     ///
     /// # Errors
     /// Those of every call; [`NotFound`](crate::ErrorKind::NotFound) when it is none of the account.

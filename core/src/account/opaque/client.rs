@@ -132,9 +132,7 @@ fn failure(error: &ProtocolError, operation: &'static str) -> Error {
         ProtocolError::ReflectedValueError => {
             Error::new(ErrorKind::Untrusted, operation).detail("the service sent back what it was sent")
         }
-        ProtocolError::SerializationError | ProtocolError::SizeError { .. } | ProtocolError::IdentityGroupElementError => {
-            no_message(operation)
-        }
+        ProtocolError::SerializationError | ProtocolError::SizeError { .. } => no_message(operation),
         _ => internal(operation, "a step of OPAQUE failed"),
     }
 }
