@@ -120,7 +120,8 @@ impl State {
     }
 
     fn start_password(&self, request: &Base64Url) -> Result<Base64Url> {
-        let request = RegistrationRequest::deserialize(&request.0).map_err(|_| refused(ErrorKind::InvalidArgument, "request"))?;
+        let request =
+            RegistrationRequest::deserialize(&request.0).map_err(|_| refused(ErrorKind::InvalidArgument, "request"))?;
         let started = ServerRegistration::<Suite>::start(&self.setup, request, b"credential").unwrap();
         Ok(Base64Url(started.message.serialize().to_vec()))
     }
@@ -154,7 +155,10 @@ impl State {
                 let message: StartRegistration = read_request(body)?;
                 let opaque_response = self.start_password(&message.opaque_request)?;
                 let stretching = self.stretching.clone();
-                json(200, &RegistrationStarted { registration_id: RegistrationId::random()?, opaque_response, stretching })
+                json(
+                    200,
+                    &RegistrationStarted { registration_id: RegistrationId::random()?, opaque_response, stretching },
+                )
             }
             (Method::Post, "/v1/registrations/finish") => {
                 let message: FinishRegistration = read_request(body)?;
@@ -165,7 +169,8 @@ impl State {
             (Method::Post, "/v1/registrations/confirm") => {
                 let message: ConfirmRegistration = read_request(body)?;
                 let right = message.code.expose() == MAILED;
-                let pending = self.pending.take_if(|pending| right && pending.registration_id == message.registration_id);
+                let pending =
+                    self.pending.take_if(|pending| right && pending.registration_id == message.registration_id);
                 let registered = pending.ok_or_else(|| refused(ErrorKind::WrongKey, "the code is wrong"))?;
                 let id = AccountId::random()?;
                 self.account = Some(AccountState { id, record: Self::record(&registered.opaque_upload), registered });
@@ -185,7 +190,8 @@ impl State {
                     .map_err(|_| refused(ErrorKind::InvalidArgument, "request"))?;
                 let parameters = ServerLoginParameters { context: Some(CONTEXT), ..ServerLoginParameters::default() };
                 let started =
-                    ServerLogin::start(&mut Generator::new()?, &self.setup, record, request, b"credential", parameters).unwrap();
+                    ServerLogin::start(&mut Generator::new()?, &self.setup, record, request, b"credential", parameters)
+                        .unwrap();
                 let sign_in_id = SignInId::random()?;
                 self.sign_ins.insert(sign_in_id, started.state);
                 let opaque_response = Base64Url(started.message.serialize().to_vec());
@@ -195,7 +201,8 @@ impl State {
                 let message: FinishSignIn = read_request(body)?;
                 let wrong = || refused(ErrorKind::WrongKey, "the e-mail address or the password is wrong");
                 let state = self.sign_ins.remove(&message.sign_in_id).ok_or_else(wrong)?;
-                let finalization = CredentialFinalization::deserialize(&message.opaque_finalization.0).map_err(|_| wrong())?;
+                let finalization =
+                    CredentialFinalization::deserialize(&message.opaque_finalization.0).map_err(|_| wrong())?;
                 let parameters = ServerLoginParameters { context: Some(CONTEXT), ..ServerLoginParameters::default() };
                 let done = state.finish(finalization, parameters).map_err(|_| wrong())?;
                 self.proved.insert(message.sign_in_id, SessionKey::from_opaque(&done.session_key));
@@ -340,7 +347,8 @@ impl State {
             (Method::Delete, None) if by.is_some_and(|by| by.contains(Capability::Account)) => {
                 device.revoked_at = Some(now);
                 let key = public.to_bytes();
-                self.tokens.retain(|_, (proof, _)| !matches!(proof, ProofKey::Device(public) if public.to_bytes() == key));
+                self.tokens
+                    .retain(|_, (proof, _)| !matches!(proof, ProofKey::Device(public) if public.to_bytes() == key));
                 json(200, &Done {})
             }
             (Method::Patch, None) if by.is_some_and(|by| by.contains(Capability::Account)) => {
@@ -425,7 +433,8 @@ impl Transport for TestService {
         if trouble == Some(Trouble::AnswerLost) {
             return Err(lost());
         }
-        let headers = if status == 401 { vec![("strongroom-time".to_owned(), state.now().to_string())] } else { Vec::new() };
+        let headers =
+            if status == 401 { vec![("strongroom-time".to_owned(), state.now().to_string())] } else { Vec::new() };
         Ok(TransportResponse { status, headers, body: Box::new(std::io::Cursor::new(body)) })
     }
 

@@ -106,9 +106,9 @@ fn wraps(bytes: &[u8]) {
 
 /// Whether an answer asks for no more stretching than there is time for in here.
 fn is_cheap(bytes: &[u8]) -> bool {
-    let stretching = read_response::<SignInStarted>(bytes, "fuzz").map(|answer| answer.stretching).or_else(|_| {
-        read_response::<RegistrationStarted>(bytes, "fuzz").map(|answer| answer.stretching)
-    });
+    let stretching = read_response::<SignInStarted>(bytes, "fuzz")
+        .map(|answer| answer.stretching)
+        .or_else(|_| read_response::<RegistrationStarted>(bytes, "fuzz").map(|answer| answer.stretching));
     stretching.is_ok_and(|stretching| stretching.memory_kib <= STRETCHING && stretching.passes <= 2)
 }
 

@@ -24,7 +24,9 @@ fn the_corpora_find_nothing() {
 /// Cut short, and with a bit of each byte another one.
 #[test]
 fn what_is_near_the_seeds_finds_nothing() {
-    for (name, target) in TARGETS.iter().filter(|(name, _)| !["account_flow", "forged", "repository", "tar"].contains(name)) {
+    for (name, target) in
+        TARGETS.iter().filter(|(name, _)| !["account_flow", "forged", "repository", "tar"].contains(name))
+    {
         for seed in seeds::of(name) {
             for at in 0..seed.len().min(600) {
                 target(&seed[..at]);

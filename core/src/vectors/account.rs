@@ -65,12 +65,8 @@ fn derived(code: &RecoveryCode) -> Value {
     token_request.signature = Base64Url(device.signing().sign(TOKEN_CONTEXT, &token_message).to_vec());
     let mut start =
         StartSignIn { email: "kim@example.org".to_owned(), opaque_request: Base64Url(vec![1; 96]), device: None };
-    let mut known = KnownDevice {
-        device_id: device.id(),
-        signed_at: TIME,
-        nonce: NONCE,
-        signature: Base64Url::default(),
-    };
+    let mut known =
+        KnownDevice { device_id: device.id(), signed_at: TIME, nonce: NONCE, signature: Base64Url::default() };
     let known_message = known_device_message(&start, &known);
     known.signature = Base64Url(device.signing().sign(SIGN_IN_CONTEXT, &known_message).to_vec());
     start.device = Some(known);
@@ -167,7 +163,8 @@ fn opaque() -> Value {
     let parameters = || ServerLoginParameters { context: Some(CONTEXT), ..ServerLoginParameters::default() };
     let message = CredentialRequest::deserialize(&request).unwrap();
     let started =
-        ServerLogin::start(&mut Generator::new().unwrap(), &setup, Some(record), message, CREDENTIAL, parameters()).unwrap();
+        ServerLogin::start(&mut Generator::new().unwrap(), &setup, Some(record), message, CREDENTIAL, parameters())
+            .unwrap();
     let response = started.message.serialize().to_vec();
     let proved = client::finish_sign_in(state, &password, &response, Cost::FLOOR).unwrap();
     let message = CredentialFinalization::deserialize(&proved.finalization).unwrap();

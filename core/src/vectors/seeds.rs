@@ -87,7 +87,9 @@ fn account_flow() -> Vec<Vec<u8>> {
         let response = crate::account::wire::Base64Url(unhex(&told[step]["response"]));
         serde_json::json!({ id: "01".repeat(16), "opaque_response": response, "stretching": told["stretching"] })
     };
-    [answer("sign_in_id", "sign_in"), answer("registration_id", "registration")].map(|json| json.to_string().into_bytes()).to_vec()
+    [answer("sign_in_id", "sign_in"), answer("registration_id", "registration")]
+        .map(|json| json.to_string().into_bytes())
+        .to_vec()
 }
 
 /// Three blobs at most, that are 30 bytes together.

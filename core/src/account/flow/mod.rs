@@ -11,8 +11,10 @@ mod sign_in;
 
 pub use devices::{AddDevice, TokenRequest, open_master_key};
 pub use password_change::PasswordChange;
-pub use recovery::{Recovery, RecoveryChallenge, RecoveryFinish, Recovered};
-pub use registration::{PendingRegistration, Registrant, Registration, RegistrationFinish, confirm_registration, read_confirmation};
+pub use recovery::{Recovered, Recovery, RecoveryChallenge, RecoveryFinish};
+pub use registration::{
+    PendingRegistration, Registrant, Registration, RegistrationFinish, confirm_registration, read_confirmation,
+};
 pub use sign_in::{PendingSecondFactor, SignIn, SignInFinish, SignInOutcome, SignedIn};
 
 use super::transport::Method;

@@ -61,8 +61,7 @@ impl SignIn {
         let answer: SignInStarted = read_response(answer, OPERATION)?;
         let cost = answer.stretching.cost()?;
         let done = client::finish_sign_in(self.opaque, &self.password, &answer.opaque_response.0, cost)?;
-        let message =
-            FinishSignIn { sign_in_id: answer.sign_in_id, opaque_finalization: Base64Url(done.finalization) };
+        let message = FinishSignIn { sign_in_id: answer.sign_in_id, opaque_finalization: Base64Url(done.finalization) };
         let call = Call::post("/v1/sign-in/finish", &message)?;
         let keys = Keys { session: SessionKey::from_opaque(&done.session_key), export: done.export_key };
         Ok((SignInFinish { sign_in_id: answer.sign_in_id, keys }, call))

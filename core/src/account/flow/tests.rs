@@ -85,7 +85,10 @@ fn a_second_factor_may_be_tried_again() {
     assert_eq!(pending.verify("a code\n of a stranger").unwrap_err().kind(), ErrorKind::InvalidArgument);
     let answer = service.answer(&pending.verify(AUTHENTICATOR).unwrap()).unwrap();
     let signed_in = pending.answered(&answer).unwrap();
-    assert_eq!(signed_in.master_key.public_key(), service.state.lock().unwrap().account.as_ref().unwrap().registered.account_public);
+    assert_eq!(
+        signed_in.master_key.public_key(),
+        service.state.lock().unwrap().account.as_ref().unwrap().registered.account_public
+    );
     let asks_again = SignInFinished { second_factor: true, session: None, password_wrap: None };
     let error = pending.answered(&write_response(&asks_again).unwrap()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);

@@ -65,7 +65,13 @@ fn bodies_in_parts_are_the_body() {
 
 #[test]
 fn a_statement_has_the_documented_bytes() {
-    let proof = RequestProof { token: token(), at: 17, nonce: Nonce::from_bytes([9; 16]), body: body_hash(&[]), proof: Vec::new() };
+    let proof = RequestProof {
+        token: token(),
+        at: 17,
+        nonce: Nonce::from_bytes([9; 16]),
+        body: body_hash(&[]),
+        proof: Vec::new(),
+    };
     let asked = statement("GET", "/v1/profile", None);
     let expected = format!(
         "strongroom request 1\nGET\n/v1/profile\n{}\n17\n{}\n{}\n\n",
@@ -78,7 +84,9 @@ fn a_statement_has_the_documented_bytes() {
 
 #[test]
 fn no_statement_is_made_of_lines_that_no_request_has() {
-    for (method, target) in [("GET\n", "/"), ("GET", "/a\n/b"), ("GET", "/ä"), ("", "/"), ("GET", ""), ("GET", "/ HTTP/1.1")] {
+    for (method, target) in
+        [("GET\n", "/"), ("GET", "/a\n/b"), ("GET", "/ä"), ("", "/"), ("GET", ""), ("GET", "/ HTTP/1.1")]
+    {
         assert_eq!(Statement::new(method, target, None).unwrap_err().kind(), ErrorKind::InvalidArgument);
     }
 }

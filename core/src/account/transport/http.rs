@@ -273,7 +273,9 @@ impl Transport for HttpTransport {
         line.token.set(cancel);
         let mut parts = Parts { parts: request.body, offset: 0 };
         let unfit = |error: ureq::http::Error| internal(operation, "the request is not one of HTTP").because(error);
-        let sent = if length == 0 && !matches!(request.method, super::Method::Post | super::Method::Put | super::Method::Patch) {
+        let sent = if length == 0
+            && !matches!(request.method, super::Method::Post | super::Method::Put | super::Method::Patch)
+        {
             line.agent.run(builder.body(()).map_err(unfit)?)
         } else {
             let builder = builder.header("Content-Length", length.to_string());
@@ -312,7 +314,8 @@ impl HttpTransport {
                 .detail(format!("the service could not be authenticated by TLS: {error}")),
             ureq::Error::Io(cause) if is_certificate_error(cause) => Error::new(ErrorKind::Untrusted, operation)
                 .detail(format!("the service could not be authenticated by TLS: {error}")),
-            _ => unavailable("there is no connection to the service, or it broke").retry_hint(Retry::After(Duration::from_secs(1))),
+            _ => unavailable("there is no connection to the service, or it broke")
+                .retry_hint(Retry::After(Duration::from_secs(1))),
         };
         made.object(&self.shared.address).because(error)
     }

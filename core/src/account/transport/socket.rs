@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport, time,
-};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport, time};
 
 /// How long a wait goes without looking for cancellation.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -177,7 +175,8 @@ impl Transport for Socket {
         let mut left = self.buffers.output().get(..amount).unwrap_or_default();
         while !left.is_empty() {
             // Each piece has its own time: progress is what counts.
-            let count = Self::patiently(&self.stream, &self.token, timeout.for_write(), |mut stream| stream.write(left))?;
+            let count =
+                Self::patiently(&self.stream, &self.token, timeout.for_write(), |mut stream| stream.write(left))?;
             if count == 0 {
                 return Err(io::Error::from(io::ErrorKind::WriteZero).into());
             }

@@ -22,8 +22,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Capability; 4] =
-        [Capability::Append, Capability::Read, Capability::Maintain, Capability::Account];
+    pub const ALL: [Capability; 4] = [Capability::Append, Capability::Read, Capability::Maintain, Capability::Account];
 
     /// The stable name, as in messages.
     #[must_use]

@@ -56,9 +56,7 @@ pub use profile::{
     ChangeEmail, ChangePassword, ChangePasswordStarted, ConfirmEmail, Profile, StartPasswordChange, UpdateProfile,
     Usage, VaultUsage, Wraps,
 };
-pub use recovery::{
-    FinishRecovery, ProveRecovery, RecoveryProved, RecoveryStarted, StartRecovery, recovery_message,
-};
+pub use recovery::{FinishRecovery, ProveRecovery, RecoveryProved, RecoveryStarted, StartRecovery, recovery_message};
 pub use registration::{
     ConfirmRegistration, FinishRegistration, RegistrationConfirmed, RegistrationFinished, RegistrationStarted,
     StartRegistration,
@@ -168,7 +166,8 @@ pub fn read_response<T: DeserializeOwned>(bytes: &[u8], operation: &'static str)
     if bytes.len() > MAX_RESPONSE {
         return Err(corrupt(operation, format!("the service's answer is longer than {MAX_RESPONSE} bytes")));
     }
-    serde_json::from_slice(bytes).map_err(|error| corrupt(operation, format!("the service's answer: {}", fault(&error))))
+    serde_json::from_slice(bytes)
+        .map_err(|error| corrupt(operation, format!("the service's answer: {}", fault(&error))))
 }
 
 fn encode<T: Serialize>(message: &T, operation: &'static str) -> Result<Vec<u8>> {
@@ -177,7 +176,11 @@ fn encode<T: Serialize>(message: &T, operation: &'static str) -> Result<Vec<u8>>
 
 /// A statement that is signed: what it is, and its fields, each ended by a line feed. No field can hold one.
 pub(crate) fn lines(what: &str, fields: &[String]) -> Vec<u8> {
-    std::iter::once(what).chain(fields.iter().map(String::as_str)).flat_map(|line| [line, "\n"]).collect::<String>().into_bytes()
+    std::iter::once(what)
+        .chain(fields.iter().map(String::as_str))
+        .flat_map(|line| [line, "\n"])
+        .collect::<String>()
+        .into_bytes()
 }
 
 fn too_long(operation: &'static str, most: usize) -> Error {
@@ -189,11 +192,7 @@ fn fault(error: &serde_json::Error) -> String {
     let message = error.to_string();
     match message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`')) {
         Some((field, _)) => format!("the field {field} is missing"),
-        None => format!(
-            "it is not the JSON that is expected here, at line {} column {}",
-            error.line(),
-            error.column()
-        ),
+        None => format!("it is not the JSON that is expected here, at line {} column {}", error.line(), error.column()),
     }
 }
 
