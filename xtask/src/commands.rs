@@ -10,6 +10,7 @@ use std::process::ExitCode;
 /// They are tests because what they write takes more than the public interface, and must be the same every time.
 const GENERATORS: &[(&str, &str, &str, &str)] = &[
     ("strongroom", "vectors::make", "STRONGROOM_WRITE_VECTORS", "docs/vectors"),
+    ("strongroom", "vectors::make_account", "STRONGROOM_WRITE_VECTORS", "docs/vectors"),
     // From the vectors, so after them. What fuzzing found worth keeping stays.
     ("strongroom", "fuzz_support::tests::write_seeds", "STRONGROOM_WRITE_SEEDS", "fuzz/corpus"),
     // The pages and enumerations that every binding shares.

@@ -325,3 +325,6 @@ impl HttpTransport {
 fn is_certificate_error(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData
 }
+
+#[cfg(test)]
+mod tests;
