@@ -58,7 +58,7 @@ impl Account {
         self.needed_master_key("open a vault").map(|master_key| master_key.vault_key(vault))
     }
 
-    /// Authorised requests about a vault: what a [`VaultBackend`](crate::VaultBackend) is made from. For a device, its
+    /// Authorised requests about a vault: what storage for its repository is made from. For a device, its
     /// tokens count for this vault alone, and let it do no more than `capabilities`; a session can do all that the account
     /// can.
     #[must_use]
