@@ -8,6 +8,9 @@ use std::time::Instant;
 /// What arrived at the service: request line and headers, and the body.
 type Arrived = (Vec<String>, Vec<u8>);
 
+/// A request, and the body that is to arrive.
+type Case<'a> = (Method, &'a [&'a [u8]], &'a [u8]);
+
 /// Serves every connection with `answer`, which is given the stream and how many requests came before on it.
 fn service(answer: fn(&mut TcpStream, usize) -> bool) -> (HttpTransport, Receiver<Arrived>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -77,7 +80,7 @@ fn requests_arrive_as_they_were_made_on_one_connection() {
     let (transport, arrived) = service(echo_count);
     let token = CancelToken::new();
     let parts: &[&[u8]] = &[b"ab", b"", b"cde"];
-    let cases: [(Method, &[&[u8]], &[u8]); 6] = [
+    let cases: [Case<'_>; 6] = [
         (Method::Get, &[], b""),
         (Method::Post, parts, b"abcde"),
         (Method::Put, parts, b"abcde"),
