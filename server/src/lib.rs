@@ -1,4 +1,4 @@
-//! The account service of Strongroom: registration, sign-in, devices, plans and hosted vaults.
+//! The account service of Strongroom: registration, sign-in, devices and plans.
 //!
 //! ```no_run
 //! let config = strongroom_server::Config::load("strongroom-server.toml".as_ref())?;

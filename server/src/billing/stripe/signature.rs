@@ -40,7 +40,6 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    // Made by `webhooks.generateTestHeaderString` of Stripe's npm package: the file beside this one says how.
     const SECRET: &str = "whsec_test_secret";
     const BODY: &[u8] = br#"{"id":"evt_1","object":"event"}"#;
 
@@ -49,6 +48,16 @@ mod tests {
         mac.update(format!("{time}.").as_bytes());
         mac.update(body);
         format!("t={time},v1={}", crate::text::hex(&mac.finalize().into_bytes()))
+    }
+
+    /// What `webhooks.generateTestHeaderString` of Stripe's npm package, version 23.1.0, makes of these.
+    const BY_STRIPE: &str = "t=1700000000,v1=0c8670ed117751cc551a20e35839447075c42800ea3cf3e8a2fbda99cd1e6edd";
+
+    #[test]
+    fn what_stripes_own_library_signs_is_signed() {
+        assert_eq!(header(1_700_000_000, BODY, SECRET), BY_STRIPE);
+        assert!(is_signed(BY_STRIPE, BODY, SECRET, 1_700_000_000));
+        assert!(!is_signed(BY_STRIPE, &BODY[1..], SECRET, 1_700_000_000));
     }
 
     #[test]
