@@ -40,6 +40,7 @@ use crate::id::{BlobId, IndexId, PackId, RepositoryId, SegmentId, SnapshotId};
 use crate::store::local_tree::Ending;
 use crate::store::table::{Sources, Table, Target as TableTarget};
 use crate::{Budget, Context, EntryPath, ObjectName, Pattern};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One function for every kind of bytes that come from outside.
@@ -169,8 +170,10 @@ pub fn index(data: &[u8]) {
         panic!("tables that were built can be merged");
     };
     assert_eq!(merged.sources().ok(), table.sources().ok());
+    // Of a pack that stands twice, with different contents, which only hostile objects list, one counts.
+    let packs: BTreeMap<_, _> = object.packs.iter().map(|pack| (pack.id, pack)).collect();
     for table in [&*table, &merged] {
-        let segments = object.packs.iter().flat_map(|pack| &pack.contents.segments);
+        let segments = packs.values().flat_map(|pack| &pack.contents.segments);
         for segment in segments {
             let mut places = Vec::new();
             let found = table.segment(&segment.header.id, &mut places);
