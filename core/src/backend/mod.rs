@@ -5,12 +5,16 @@ mod local;
 mod memory;
 mod record;
 mod retry;
+#[cfg(feature = "account")]
+mod vault;
 
 pub use fault::{Fault, FaultBackend, FaultPlan};
 pub use local::LocalBackend;
 pub use memory::MemoryBackend;
 pub use record::{BackendAnswer, BackendCall, BackendOp, RecordBackend};
 pub use retry::RetryBackend;
+#[cfg(feature = "account")]
+pub use vault::VaultBackend;
 
 use crate::error::{Result, corrupt, invalid};
 use crate::format::entry::Timestamp;

@@ -29,10 +29,31 @@ use std::time::{Duration, Instant};
 #[derive(Clone)]
 pub struct RetryBackend {
     inner: Arc<dyn Backend>,
-    tries: u32,
-    within: Duration,
-    longest_wait: Duration,
-    token: CancelToken,
+    patience: Patience,
+}
+
+/// How often and how long something is tried again.
+#[derive(Debug, Clone)]
+pub(super) struct Patience {
+    /// How often a call is tried, the first time included; 0 counts as 1.
+    pub(super) tries: u32,
+    /// No try begins later than this after the first.
+    pub(super) within: Duration,
+    /// No wait is longer than this, whatever an error asks for.
+    pub(super) longest_wait: Duration,
+    /// What ends a wait.
+    pub(super) token: CancelToken,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience {
+            tries: 6,
+            within: Duration::from_secs(180),
+            longest_wait: Duration::from_secs(60),
+            token: CancelToken::new(),
+        }
+    }
 }
 
 /// How long a wait goes without looking for cancellation.
@@ -40,48 +61,9 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Bytes compared in one go.
 const PIECE: usize = 4 << 20;
 
-impl RetryBackend {
-    /// Up to 6 tries within 3 minutes, with waits of a minute at most.
-    pub fn new(inner: impl Backend + 'static) -> Self {
-        RetryBackend {
-            inner: Arc::new(inner),
-            tries: 6,
-            within: Duration::from_secs(180),
-            longest_wait: Duration::from_secs(60),
-            token: CancelToken::new(),
-        }
-    }
-
-    /// How often a call is tried, the first time included; 0 counts as 1.
-    #[must_use]
-    pub fn tries(mut self, tries: u32) -> Self {
-        self.tries = tries;
-        self
-    }
-
-    /// No try begins later than this after the first.
-    #[must_use]
-    pub fn within(mut self, within: Duration) -> Self {
-        self.within = within;
-        self
-    }
-
-    /// No wait is longer than this, whatever an error asks for.
-    #[must_use]
-    pub fn longest_wait(mut self, longest: Duration) -> Self {
-        self.longest_wait = longest;
-        self
-    }
-
-    /// What ends a wait: the token of the operations that use this backend.
-    #[must_use]
-    pub fn cancel_token(mut self, token: CancelToken) -> Self {
-        self.token = token;
-        self
-    }
-
+impl Patience {
     /// Makes a call until it succeeds, or fails for good. The call is told which try it is.
-    fn retry<T>(&self, mut call: impl FnMut(u32) -> Result<T>) -> Result<T> {
+    pub(super) fn retry<T>(&self, mut call: impl FnMut(u32) -> Result<T>) -> Result<T> {
         let begin = Instant::now();
         let mut tried = 0;
         loop {
@@ -111,6 +93,45 @@ impl RetryBackend {
             }
             std::thread::sleep(left.min(PATIENCE));
         }
+    }
+}
+
+impl RetryBackend {
+    /// Up to 6 tries within 3 minutes, with waits of a minute at most.
+    pub fn new(inner: impl Backend + 'static) -> Self {
+        RetryBackend { inner: Arc::new(inner), patience: Patience::default() }
+    }
+
+    /// How often a call is tried, the first time included; 0 counts as 1.
+    #[must_use]
+    pub fn tries(mut self, tries: u32) -> Self {
+        self.patience.tries = tries;
+        self
+    }
+
+    /// No try begins later than this after the first.
+    #[must_use]
+    pub fn within(mut self, within: Duration) -> Self {
+        self.patience.within = within;
+        self
+    }
+
+    /// No wait is longer than this, whatever an error asks for.
+    #[must_use]
+    pub fn longest_wait(mut self, longest: Duration) -> Self {
+        self.patience.longest_wait = longest;
+        self
+    }
+
+    /// What ends a wait: the token of the operations that use this backend.
+    #[must_use]
+    pub fn cancel_token(mut self, token: CancelToken) -> Self {
+        self.patience.token = token;
+        self
+    }
+
+    fn retry<T>(&self, call: impl FnMut(u32) -> Result<T>) -> Result<T> {
+        self.patience.retry(call)
     }
 
     /// Whether an object has these bytes.
