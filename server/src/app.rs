@@ -9,6 +9,7 @@ use crate::mail::Mailer;
 use crate::metrics::Metrics;
 use crate::opaque::Opaque;
 use crate::service_key::ServiceKey;
+use crate::vault::Vaults;
 use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) key: ServiceKey,
     /// Counters.
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) vaults: Vaults,
     pub(crate) opaque: Opaque,
     pub(crate) payment: Payment,
     pub(crate) mailer: Mailer,

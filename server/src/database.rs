@@ -15,7 +15,10 @@ use strongroom::{Error, ErrorKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The database's tables, in the order they came to be. A migration that was released never changes.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "accounts", include_str!("../migrations/0001_accounts.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "accounts", include_str!("../migrations/0001_accounts.sql")),
+    (100, "vaults", include_str!("../migrations/0100_vault.sql")),
+];
 
 /// A pool of connections to the service's database. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -37,6 +37,7 @@ mod sweep;
 mod text;
 mod tls;
 mod usage;
+mod vault;
 
 pub use clock::Clock;
 pub use config::{

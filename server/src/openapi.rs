@@ -86,5 +86,7 @@ impl Modify for Security {
 /// # Errors
 /// Never in practice: the document is made of what JSON can hold.
 pub fn document() -> Result<String, serde_json::Error> {
-    Document::openapi().to_pretty_json().map(|text| text + "\n")
+    let mut document = Document::openapi();
+    document.merge(crate::vault::Document::openapi());
+    document.to_pretty_json().map(|text| text + "\n")
 }

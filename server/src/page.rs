@@ -25,7 +25,12 @@ pub(crate) struct Paging {
 impl Paging {
     /// Most items of the page.
     pub(crate) fn limit(&self) -> Result<i64, Problem> {
-        match self.limit {
+        Self::limit_of(self.limit)
+    }
+
+    /// Most items of a page of which this was asked.
+    pub(crate) fn limit_of(limit: Option<i64>) -> Result<i64, Problem> {
+        match limit {
             None => Ok(DEFAULT),
             Some(limit @ 1..=MOST) => Ok(limit),
             Some(_) => Err(Problem::new(ErrorKind::InvalidArgument, "read the query", "limit is from 1 to 1000")),

@@ -57,6 +57,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v1/invoices", get(invoices::list))
         .route("/v1/invoices/{invoice_id}", get(invoices::get))
         .route("/v1/webhooks/stripe", post(webhook::receive))
+        .merge(crate::vault::router())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(app.clone(), observe))

@@ -11,6 +11,7 @@ use crate::mail::{self, Mailer};
 use crate::metrics::Metrics;
 use crate::opaque::Opaque;
 use crate::service_key::ServiceKey;
+use crate::vault::Vaults;
 use crate::{plans, router, sweep, tls};
 use axum::Router;
 use std::net::SocketAddr;
@@ -96,6 +97,7 @@ impl Service {
             tokio::spawn(main.run(stopped.clone())),
             tokio::spawn(mail::run(app.clone(), stopped.clone())),
             tokio::spawn(sweep::run(app.clone(), stopped.clone())),
+            tokio::spawn(app.vaults.clone().run(stopped.clone())),
         ];
         if let Some(listener) = metrics {
             let counters = Arc::clone(&app.metrics);
@@ -118,7 +120,11 @@ pub(crate) async fn open(config: Config, clock: Clock) -> Result<App, Error> {
     let database = Database::open(&config.database.url, config.database.connections).await?;
     let opaque = Opaque::load_or_create(database.pool(), &key).await.map_err(crate::problem::Problem::into_error)?;
     plans::publish(&database, &config.plans).await.map_err(crate::problem::Problem::into_error)?;
+    let vaults = Vaults::open(database.clone(), &config.storage, clock.clone())
+        .await
+        .map_err(crate::problem::Problem::into_error)?;
     Ok(App::new(State {
+        vaults,
         database,
         clock,
         key,

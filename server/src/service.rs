@@ -31,7 +31,7 @@ pub(crate) async fn live() -> Result<Response, Problem> {
     ok(&Done {})
 }
 
-/// Whether the service can do what it is asked: its database answers.
+/// Whether the service can do what it is asked: its database and its storage answer.
 #[utoipa::path(
     get, path = "/v1/ready", tag = "service",
     responses((status = 200, body = Done), (status = "default", body = ProblemDocument, content_type = "application/problem+json"))
@@ -42,6 +42,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Response, Problem> {
         Ok(answered) => answered?,
         Err(_) => return Err(Problem::new(ErrorKind::Unavailable, "use the database", "it does not answer")),
     };
+    app.vaults.ready().await?;
     ok(&Done {})
 }
 

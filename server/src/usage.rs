@@ -6,10 +6,11 @@ use strongroom::account::wire::VaultUsage;
 
 /// Bytes an account stores, what is being received included: what has to fit into its plan.
 pub(crate) async fn stored(app: &App, account_id: &str) -> Result<u64, Problem> {
-    Ok(by_vault(app, account_id).await?.iter().map(|vault| vault.bytes).sum())
+    let totals = app.vaults.totals(account_id).await?;
+    Ok(totals.bytes.saturating_add(totals.reserved))
 }
 
-/// What each of an account's vaults holds. This service keeps none.
-pub(crate) async fn by_vault(_app: &App, _account_id: &str) -> Result<Vec<VaultUsage>, Problem> {
-    Ok(Vec::new())
+/// What each of an account's vaults holds.
+pub(crate) async fn by_vault(app: &App, account_id: &str) -> Result<Vec<VaultUsage>, Problem> {
+    app.vaults.usage(account_id).await
 }

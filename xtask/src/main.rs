@@ -1,6 +1,7 @@
 //! `cargo xtask`: the one door to every check of the workspace, for people and for CI alike.
 
 mod archive;
+mod buckets;
 mod c;
 mod claims;
 mod commands;
@@ -33,7 +34,7 @@ The one door to every check of the workspace.
 
 cargo xtask test [--all] [--quiet] [STEP...]
     Runs every test there is, or only the named steps: layers, links, rust, claims, c, python, node, kotlin,
-    swift, reader, instructions. A tool that this machine lacks skips the tests that need it, by name; with --all its
+    swift, reader, buckets, instructions. A tool that this machine lacks skips the tests that need it, by name; with --all its
     absence is a failure. --quiet leaves the lines of passing tests out.
 cargo xtask lint [--all] [CHECK...]
     Formatting, clippy, documentation, dependencies: fmt, clippy, doc, bans, licenses, sources,

@@ -69,7 +69,7 @@ fn count_skipped(list: &str, all: bool, outcome: &mut Outcome) {
 }
 
 /// The counts in a line such as `test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; ...`.
-fn result(line: &str) -> Option<Tally> {
+pub(crate) fn result(line: &str) -> Option<Tally> {
     let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let mut tally = Tally::default();
     for count in counts.split("; ") {

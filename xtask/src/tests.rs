@@ -2,11 +2,14 @@
 
 use crate::report::Report;
 use crate::workspace::Workspace;
-use crate::{Options, c, claims, instructions, kotlin, layers, links, node, python_binding, reader, rust_tests, swift};
+use crate::{
+    Options, buckets, c, claims, instructions, kotlin, layers, links, node, python_binding, reader, rust_tests, swift,
+};
 
 /// The steps, in the order they run: what is quick to say no comes first.
-pub(crate) const STEPS: &[&str] =
-    &["layers", "links", "rust", "claims", "c", "python", "node", "kotlin", "swift", "reader", "instructions"];
+pub(crate) const STEPS: &[&str] = &[
+    "layers", "links", "rust", "claims", "c", "python", "node", "kotlin", "swift", "reader", "buckets", "instructions",
+];
 
 /// Runs the steps that were asked for.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Report {
@@ -26,6 +29,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Report {
             "kotlin" => kotlin::run(workspace, options),
             "swift" => swift::run(workspace, options),
             "reader" => reader::run(workspace, options),
+            "buckets" => buckets::run(workspace, options),
             "instructions" => instructions::run(workspace, options),
             other => anyhow::bail!("the step {other} is listed but not known"),
         });
