@@ -46,9 +46,9 @@ mod tree;
 #[cfg(test)]
 mod vectors;
 
-pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
 #[cfg(feature = "account")]
 pub use backend::VaultBackend;
+pub use backend::{Backend, Folder, LocalBackend, MemoryBackend, ObjectInfo, ObjectName};
 pub use backend::{BackendAnswer, BackendCall, BackendOp, Fault, FaultBackend, FaultPlan, RecordBackend, RetryBackend};
 pub use backup::{BackupOptions, ChangeDetection, Parent};
 pub use cancel::CancelToken;

@@ -8,7 +8,18 @@ use crate::{
 
 /// The steps, in the order they run: what is quick to say no comes first.
 pub(crate) const STEPS: &[&str] = &[
-    "layers", "links", "rust", "claims", "c", "python", "node", "kotlin", "swift", "reader", "buckets", "instructions",
+    "layers",
+    "links",
+    "rust",
+    "claims",
+    "c",
+    "python",
+    "node",
+    "kotlin",
+    "swift",
+    "reader",
+    "buckets",
+    "instructions",
 ];
 
 /// Runs the steps that were asked for.

@@ -220,9 +220,16 @@ impl VaultBackend {
     ) -> Result<()> {
         let finish = FinishUpload { hash: Base64Url::from(hash.as_slice()) };
         let finish = Call::change(Method::Post, self.target(&format!("uploads/{upload}/finish")), &finish)?;
-        let mut again = true;
+        let mut refused: Option<Error> = None;
         loop {
-            self.send_missing(upload, name, parts, length)?;
+            match (self.send_missing(upload, name, parts, length), refused.take()) {
+                // The refusal ended the upload: these bytes will never do under this name.
+                (Err(error), Some(first)) if error.kind() == ErrorKind::NotFound => return Err(first),
+                (sent, first) => {
+                    sent?;
+                    refused = first;
+                }
+            }
             let mut tried = false;
             let finished = self.patience.retry(|number| {
                 tried = number > 0;
@@ -234,7 +241,7 @@ impl VaultBackend {
                     return Ok(());
                 }
                 // What the service has is not what was sent: a disk of its lost power. It begins anew, once.
-                ErrorKind::Corrupt | ErrorKind::Conflict if again => again = false,
+                ErrorKind::Corrupt | ErrorKind::Conflict if refused.is_none() => refused = Some(error),
                 _ => return Err(error),
             }
         }

@@ -34,14 +34,7 @@ impl Rates {
     }
 
     /// When bytes that come at `now` may go on, if that is later.
-    fn due(
-        &self,
-        account: AccountId,
-        direction: Direction,
-        bytes: usize,
-        rate: u64,
-        now: Instant,
-    ) -> Option<Instant> {
+    fn due(&self, account: AccountId, direction: Direction, bytes: usize, rate: u64, now: Instant) -> Option<Instant> {
         if rate == 0 {
             return None;
         }

@@ -35,7 +35,10 @@ fn assert_same(one: &Path, other: &Path) {
 }
 
 fn options() -> CreateOptions {
-    CreateOptions::new().chunk_sizes(ChunkSizes::new(4 << 10, 16 << 10, 64 << 10)).pack_size(1 << 20)
+    CreateOptions::new()
+        .chunk_sizes(ChunkSizes::new(4 << 10, 16 << 10, 64 << 10))
+        .segment_size(128 << 10)
+        .pack_size(1 << 20)
 }
 
 fn backup(repository: &Repository, folder: &Path) -> strongroom::SnapshotId {

@@ -152,13 +152,14 @@ fn a_revoked_device_does_nothing_from_then_on() {
     assert_eq!(own.stat(&name("keys/00")).unwrap().length, 1);
 }
 
-/// Changes bodies after they were proved.
+/// Changes the bytes of objects after they were proved.
 struct Tampering(HttpTransport, Arc<AtomicBool>);
 
 impl Transport for Tampering {
     fn send(&self, request: &TransportRequest<'_>, cancel: &CancelToken) -> Result<TransportResponse> {
         let mut body = request.body.concat();
         if self.1.load(Ordering::Relaxed)
+            && request.method == Method::Put
             && let Some(last) = body.last_mut()
         {
             *last ^= 1;
