@@ -83,7 +83,7 @@ impl VaultBackend {
         self
     }
 
-    /// Bytes that are sent in one request, from 64 KiB to 64 MiB. Fewer are for connections that break off often, as phones
+    /// Bytes that are sent or asked for in one request, from 64 KiB to 64 MiB. Fewer are for connections that break off often, as phones
     /// have them: what is sent again is less. Longer objects are sent in parts.
     #[must_use]
     pub fn part_size(mut self, bytes: usize) -> Self {
@@ -156,6 +156,29 @@ impl VaultBackend {
         let request =
             VaultRequest { method: Method::Put, target, headers: &headers, body: parts, idempotency_key: None };
         self.send(&request, operation)?.read(MAX_RESPONSE, &self.patience.token, operation)
+    }
+
+    /// Reads a part of the range that was asked for, which is tried again by itself: over a network that breaks off, a long
+    /// read would begin anew each time.
+    fn read_part(&self, name: &ObjectName, part: Range<u64>, whole: &Range<u64>) -> Result<Vec<u8>> {
+        let wanted = check_range(name, &(0..part.end - part.start), u64::MAX)?;
+        let target = self.object(name);
+        let headers = [("Range", format!("bytes={}-{}", part.start, part.end - 1))];
+        let request =
+            VaultRequest { method: Method::Get, target: &target, headers: &headers, body: &[], idempotency_key: None };
+        let read = self.patience.retry(|_| {
+            let answer = self.send(&request, READ)?;
+            let length = whole_length(&answer).ok_or_else(|| nonsense(READ, name))?;
+            // Before anything is allocated, and before it is read.
+            check_range(name, whole, length)?;
+            let bytes = answer.read(wanted, &self.patience.token, READ)?;
+            if bytes.len() != wanted {
+                let detail = format!("{} of {wanted} bytes came", bytes.len());
+                return Err(Error::new(ErrorKind::Unavailable, READ).object(name).detail(detail));
+            }
+            Ok(bytes)
+        });
+        read.map_err(|error| refused(error, name))
     }
 
     /// Asks about an object without its content.
@@ -309,24 +332,14 @@ impl Backend for VaultBackend {
             let length = self.head(name, READ)?.info.length;
             return check_range(name, &range, length).map(|_| Vec::new());
         }
-        let wanted = check_range(name, &(0..range.end - range.start), u64::MAX)?;
-        let target = self.object(name);
-        let headers = [("Range", format!("bytes={}-{}", range.start, range.end - 1))];
-        let request =
-            VaultRequest { method: Method::Get, target: &target, headers: &headers, body: &[], idempotency_key: None };
-        let read = self.patience.retry(|_| {
-            let answer = self.send(&request, READ)?;
-            let length = whole_length(&answer).ok_or_else(|| nonsense(READ, name))?;
-            // Before anything is allocated, and before it is read.
-            check_range(name, &range, length)?;
-            let bytes = answer.read(wanted, &self.patience.token, READ)?;
-            if bytes.len() != wanted {
-                let detail = format!("{} of {wanted} bytes came", bytes.len());
-                return Err(Error::new(ErrorKind::Unavailable, READ).object(name).detail(detail));
-            }
-            Ok(bytes)
-        });
-        read.map_err(|error| refused(error, name))
+        let mut bytes = Vec::new();
+        let mut start = range.start;
+        while start < range.end {
+            let end = range.end.min(start.saturating_add(self.part as u64));
+            bytes.extend_from_slice(&self.read_part(name, start..end, &range)?);
+            start = end;
+        }
+        Ok(bytes)
     }
 
     fn stat(&self, name: &ObjectName) -> Result<ObjectInfo> {
