@@ -3,7 +3,7 @@
 use crate::process;
 use crate::report::{Outcome, Tally};
 use crate::workspace::Workspace;
-use crate::{Options, archive, dist};
+use crate::{Options, archive, dist, guides};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -107,6 +107,21 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
             }
         }
     }
+    for (compiler, standard, file, language) in
+        [("gcc", "-std=c11", "guide.c", &guides::C), ("g++", "-std=c++17", "guide.cpp", &guides::CPP)]
+    {
+        if !process::exists(Command::new(compiler).arg("--version")) {
+            missing(&mut outcome, format!("the guide: {compiler} is missing"));
+            continue;
+        }
+        match guide(workspace, &installed, compiler, standard, file, language) {
+            Ok(()) => outcome.tally += Tally::PASSED,
+            Err(error) => {
+                outcome.tally += Tally::FAILED;
+                outcome.notes.push(format!("docs/guide-c.md, {file}: {error:#}"));
+            }
+        }
+    }
     match packaged(workspace, &installed) {
         Ok(None) => outcome.tally += Tally::PASSED,
         Ok(Some(why)) => missing(&mut outcome, why),
@@ -159,6 +174,22 @@ fn play(workspace: &Workspace, program: &Program, built: &Path) -> Result<()> {
     }
     println!("{}", program.name);
     process::succeed(&mut run)
+}
+
+/// Compiles what the guide says.
+fn guide(
+    workspace: &Workspace,
+    installed: &Path,
+    compiler: &str,
+    standard: &str,
+    file: &str,
+    language: &guides::Language,
+) -> Result<()> {
+    let source = workspace.target().join("xtask").join(file);
+    guides::write(language, &workspace.root().join("docs/guide-c.md"), &source)?;
+    let mut compile = workspace.command(compiler);
+    compile.arg(standard).args(STRICT).arg("-fsyntax-only").arg("-I").arg(installed.join("include")).arg(source);
+    process::succeed(&mut compile)
 }
 
 /// Builds the example as a stranger would, by pkg-config and by CMake, and runs it. Says what is missing, if something is.

@@ -1,7 +1,7 @@
 //! `cargo xtask dist`: the libraries, headers and files for build systems, laid out as they are installed.
 
 use crate::archive;
-use crate::process;
+use crate::bindings;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use std::fs;
@@ -66,10 +66,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
 
 /// Builds the libraries in this profile and lays them out; the folder that stands for the prefix.
 pub(crate) fn install(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
-    let mut build = workspace.cargo();
-    build.args(["build", "--package", "strongroom-ffi", "--profile", profile]);
-    process::succeed(&mut build)?;
-    let built = workspace.target().join(if profile == "dev" { "debug" } else { profile });
+    let built = bindings::build(workspace, &["strongroom-ffi"], profile)?;
     let prefix = workspace.target().join("dist").join(if profile == "dev" { "debug" } else { profile });
     let _ = fs::remove_dir_all(&prefix);
     let version = env!("CARGO_PKG_VERSION");

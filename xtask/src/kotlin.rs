@@ -1,10 +1,13 @@
 //! The tests of the Kotlin binding, and its examples, by Maven.
 
 use crate::Options;
+use crate::bindings;
 use crate::process;
 use crate::report::{Outcome, Tally};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -14,10 +17,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     if !process::exists(Command::new("mvn").arg("--version")) {
         return Ok(Outcome::missing("mvn is not installed, or has no Java to run on", options.all));
     }
-    let mut build = workspace.cargo();
-    build.args(["build", "--quiet", "--package", "strongroom-cli"]);
-    process::succeed(&mut build)?;
-    let command = workspace.target().join("debug").join(format!("strongroom{}", std::env::consts::EXE_SUFFIX));
+    let command = bindings::command(workspace)?;
     let mut test = maven(workspace, "bindings/kotlin");
     test.arg("install").arg(format!("-Dstrongroom.command={}", command.display()));
     let (status, said) = process::capture(&mut test)?;
@@ -63,9 +63,17 @@ fn counts(said: &str) -> Option<Tally> {
 /// A program that backs up a folder and restores it.
 struct Example {
     folder: &'static str,
+    /// How long it may work at a time, if that is for it to know. It then has to need several such windows.
+    window: Option<&'static str>,
 }
 
-const EXAMPLES: &[Example] = &[Example { folder: "examples/kotlin" }, Example { folder: "examples/android" }];
+const EXAMPLES: &[Example] = &[
+    Example { folder: "examples/kotlin", window: None },
+    Example { folder: "examples/android", window: Some("200ms") },
+];
+
+/// Files for what has to take several windows, and their length: more than any storage takes in the first.
+const MANY: (u64, usize) = (32, 4 << 20);
 
 impl Example {
     fn play(&self, workspace: &Workspace) -> Result<()> {
@@ -74,20 +82,72 @@ impl Example {
         let source = work.join("source");
         fs::create_dir_all(&source).with_context(|| format!("cannot make {}", source.display()))?;
         fs::write(source.join("hello.txt"), "hello\n")?;
+        if self.window.is_some() {
+            for number in 0..MANY.0 {
+                fs::write(source.join(format!("photo {number}.jpg")), noise(number, MANY.1))?;
+            }
+        }
         let (repository, target) = (work.join("repository"), work.join("restored"));
         let mut run = maven(workspace, self.folder);
         run.args(["--quiet", "compile", "exec:java"]);
         let paths: [&Path; 3] = [&source, &repository, &target];
-        let arguments: Vec<_> = paths.iter().map(|path| format!("'{}'", path.display())).collect();
-        process::succeed(run.arg(format!("-Dexec.args={}", arguments.join(" "))))?;
-        ensure!(fs::read(target.join("hello.txt"))? == b"hello\n", "it restored something else");
+        let paths = paths.iter().map(|path| format!("'{}'", path.display()));
+        let arguments: Vec<_> = paths.chain(self.window.map(str::to_owned)).collect();
+        let (status, said) = process::capture(run.arg(format!("-Dexec.args={}", arguments.join(" "))))?;
+        println!("{}", said.trim_end());
+        ensure!(status.success(), "{} failed ({status})", process::line(&run));
+        if self.window.is_some() {
+            let runs = runs(&said).context("it does not say how many runs it took")?;
+            ensure!(runs > 1, "it was done within one window, so nothing was suspended");
+        }
+        let names = |folder: &Path| -> Result<BTreeSet<OsString>> {
+            let listed = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+            listed.map(|entry| Ok(entry?.file_name())).collect()
+        };
+        let wanted = names(&source)?;
+        ensure!(names(&target)? == wanted, "it restored other names");
+        for name in wanted {
+            let is_same = fs::read(source.join(&name))? == fs::read(target.join(&name))?;
+            ensure!(is_same, "it restored something else as {}", name.display());
+        }
+        let _ = fs::remove_dir_all(&work);
         Ok(())
     }
+}
+
+/// Bytes that do not compress, others for every seed.
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.take(length / 8).flatten().collect()
+}
+
+/// How many runs of its worker the example says it took.
+fn runs(said: &str) -> Option<u64> {
+    let (_, rest) = said.split_once("done after ")?;
+    rest.split_once(" runs")?.0.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_are_those_that_the_example_tells_of() {
+        assert_eq!(runs("run 1: suspended\ndone after 17 runs of 200ms: 3fa\nrestored 33 files\n"), Some(17));
+        assert_eq!(runs("not done: Failure\n"), None);
+    }
+
+    #[test]
+    fn noise_differs_by_its_seed() {
+        assert_ne!(noise(1, 64), noise(2, 64));
+        assert_eq!(noise(0, 4096).len(), 4096);
+    }
 
     #[test]
     fn counts_are_those_of_the_whole_run() {

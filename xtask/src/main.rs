@@ -1,12 +1,15 @@
 //! `cargo xtask`: the one door to every check of the workspace, for people and for CI alike.
 
 mod archive;
+mod bindings;
 mod buckets;
 mod c;
 mod claims;
 mod commands;
 mod dist;
+mod exchange;
 mod fuzz;
+mod guides;
 mod instructions;
 mod kotlin;
 mod layers;
@@ -34,8 +37,9 @@ The one door to every check of the workspace.
 
 cargo xtask test [--all] [--quiet] [STEP...]
     Runs every test there is, or only the named steps: layers, links, rust, claims, c, python, node, kotlin,
-    swift, reader, buckets, instructions. A tool that this machine lacks skips the tests that need it, by name; with --all its
-    absence is a failure. --quiet leaves the lines of passing tests out.
+    swift, exchange (what those before it built reads what the others wrote), reader, buckets, instructions.
+    A tool that this machine lacks skips the tests that need it, by name; with --all its absence is a failure. --quiet
+    leaves the lines of passing tests out.
 cargo xtask lint [--all] [CHECK...]
     Formatting, clippy, documentation, dependencies: fmt, clippy, doc, bans, licenses, sources,
     advisories.

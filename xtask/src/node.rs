@@ -2,6 +2,7 @@
 //! are published.
 
 use crate::Options;
+use crate::bindings;
 use crate::process;
 use crate::report::{Outcome, Tally};
 use crate::workspace::Workspace;
@@ -29,16 +30,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         return Ok(Outcome::missing(why, options.all));
     }
     let in_folder = |program: &str| {
-        let mut command = Command::new(program);
+        let mut command = workspace.command(program);
         command.current_dir(&folder).env("CARGO", workspace.cargo().get_program());
         command
     };
     let mut build = in_folder("node");
-    // Cargo tells programs it runs about itself, which would make it build anew what is built.
-    for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
-        build.env_remove(name);
-    }
-    process::succeed(build.arg("scripts/build.mjs"))?;
+    build.arg("scripts/build.mjs").args(bindings::arguments(&["strongroom-node"], "dev"));
+    process::succeed(&mut build)?;
 
     let mut outcome = Outcome::default();
     for (what, arguments) in [
@@ -53,7 +51,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         }
     }
 
-    let strongroom = workspace.build_strongroom()?;
+    let strongroom = bindings::command(workspace)?;
     let mut tests = in_folder("node");
     tests.args(["--test", "--test-reporter=tap", "build/tests/"]).env("STRONGROOM_BIN", strongroom);
     let mut counts = Tally::default();

@@ -60,6 +60,13 @@ impl Environment {
         Ok(Ok(environment))
     }
 
+    /// The environment of this name, if there is one.
+    pub(crate) fn existing(workspace: &Workspace, name: &str) -> Option<Self> {
+        let scripts = workspace.target().join("venv").join(name).join(if cfg!(windows) { "Scripts" } else { "bin" });
+        let environment = Self { scripts };
+        environment.path("python").exists().then_some(environment)
+    }
+
     /// A program of the environment.
     pub(crate) fn program(&self, name: &str) -> Command {
         Command::new(self.path(name))

@@ -1,10 +1,11 @@
 //! The tests of the Python binding: a wheel is built and installed, its types and stubs are checked, and its tests run.
 
 use crate::Options;
+use crate::bindings;
 use crate::process;
 use crate::python::{self, Environment};
 use crate::report::{Outcome, Tally};
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         Err(why) => return Ok(Outcome::missing(format!("{FOLDER}: {}", why.0), options.all)),
     };
     install(workspace, &environment, "dev")?;
-    let strongroom = workspace.build_strongroom()?;
+    let strongroom = bindings::command(workspace)?;
     let variables = [("STRONGROOM_BIN", strongroom.as_os_str())];
     let mut outcome = python::pytest(workspace, options, &environment, &folder, "python", &variables)?;
     for check in CHECKS {
@@ -65,6 +66,7 @@ pub(crate) fn install(workspace: &Workspace, environment: &Environment, profile:
     let mut build = environment.program("maturin");
     build.args(["build", "--quiet", "--profile", profile, "--interpreter"]).arg(environment.path("python"));
     build.arg("--out").arg(&wheels).current_dir(workspace.root().join(FOLDER));
+    workspace::forget_cargo(&mut build);
     build.env("CARGO_TARGET_DIR", workspace.target());
     process::succeed(&mut build)?;
     let wheel = only(&wheels)?;

@@ -2,7 +2,7 @@
 
 use crate::report::{Outcome, Tally};
 use crate::workspace::Workspace;
-use crate::{Options, process, uniffi};
+use crate::{Options, bindings, process, uniffi};
 use anyhow::{Result, ensure};
 use std::ffi::OsString;
 use std::fs;
@@ -57,6 +57,12 @@ impl Toolchain {
 
     /// A command of Swift's package manager on a package of the workspace.
     fn swift(&self, workspace: &Workspace, verb: &str, package: &str) -> Command {
+        self.swift_with(workspace, verb, package, None)
+    }
+
+    /// The same, with a variable set to a path of the workspace.
+    fn swift_with(&self, workspace: &Workspace, verb: &str, package: &str, variable: Option<(&str, &Path)>) -> Command {
+        let variable = variable.map(|(name, path)| (name, self.path(workspace, path)));
         let library = self.path(workspace, &workspace.root().join("bindings/swift/lib"));
         let folder = self.path(workspace, &workspace.root().join(package));
         let mut arguments: Vec<OsString> = vec!["swift".into(), verb.into(), "--disable-sandbox".into()];
@@ -67,12 +73,15 @@ impl Toolchain {
         match self {
             Toolchain::Here => {
                 let mut command = workspace.command("swift");
-                command.args(&arguments[1..]);
+                command.args(&arguments[1..]).envs(variable);
                 command
             }
             Toolchain::Beside(root) => {
                 let mut command = workspace.command("unshare");
-                command.args(["--mount", "sh", "-c", ENTER, "sh"]).arg(root).arg(workspace.root()).args(arguments);
+                command.args(["--mount", "sh", "-c", ENTER, "sh"]).arg(root).arg(workspace.root());
+                // What `env` in there sets before it starts the rest.
+                let variable = variable.map(|(name, path)| format!("{name}={}", path.display()));
+                command.args(variable).args(arguments);
                 command
             }
         }
@@ -86,12 +95,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         return Ok(Outcome::missing(what, options.all));
     };
     uniffi::swift(workspace, "dev")?;
-    let mut build = workspace.cargo();
-    build.args(["build", "--quiet", "--package", "strongroom-cli"]);
-    process::succeed(&mut build)?;
-    let name = format!("strongroom{}", std::env::consts::EXE_SUFFIX);
     // Inside of the package, since an unpacked Debian sees no more.
-    fs::copy(workspace.target().join("debug").join(&name), workspace.root().join("bindings/swift/lib").join(&name))?;
+    let name = format!("strongroom{}", std::env::consts::EXE_SUFFIX);
+    fs::copy(bindings::command(workspace)?, workspace.root().join("bindings/swift/lib").join(name))?;
     let mut test = toolchain.swift(workspace, "test", "bindings/swift");
     let (status, said) = process::capture(&mut test)?;
     let mut outcome = Outcome { tally: counts(&said).unwrap_or_default(), notes: Vec::new() };
@@ -111,6 +117,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         }
     }
     Ok(outcome)
+}
+
+/// Plays the scenarios of a folder with what the tests were built of, if they were.
+pub(crate) fn scenarios(workspace: &Workspace, folder: &Path) -> Option<Command> {
+    let package = "bindings/swift";
+    let is_built = workspace.root().join(package).join(".build/debug").is_dir();
+    let toolchain = is_built.then(Toolchain::find)??;
+    let mut play = toolchain.swift_with(workspace, "test", package, Some(("STRONGROOM_SCENARIOS", folder)));
+    play.args(["--skip-build", "--filter", "testThoseOfAnotherFolder"]);
+    Some(play)
 }
 
 fn example(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {

@@ -3,7 +3,8 @@
 use crate::report::Report;
 use crate::workspace::Workspace;
 use crate::{
-    Options, buckets, c, claims, instructions, kotlin, layers, links, node, python_binding, reader, rust_tests, swift,
+    Options, buckets, c, claims, exchange, instructions, kotlin, layers, links, node, python_binding, reader,
+    rust_tests, swift,
 };
 
 /// The steps, in the order they run: what is quick to say no comes first.
@@ -17,6 +18,7 @@ pub(crate) const STEPS: &[&str] = &[
     "node",
     "kotlin",
     "swift",
+    "exchange",
     "reader",
     "buckets",
     "instructions",
@@ -39,6 +41,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Report {
             "node" => node::run(workspace, options),
             "kotlin" => kotlin::run(workspace, options),
             "swift" => swift::run(workspace, options),
+            "exchange" => exchange::run(workspace, options),
             "reader" => reader::run(workspace, options),
             "buckets" => buckets::run(workspace, options),
             "instructions" => instructions::run(workspace, options),

@@ -2,6 +2,7 @@
 
 use crate::process;
 use crate::workspace::Workspace;
+use crate::{bindings, guides};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,10 +25,7 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<ExitCod
 
 /// Builds the library and the generator, in one go, so that what both stand on is built once; the folder they are in.
 fn build(workspace: &Workspace, profile: &str) -> Result<PathBuf> {
-    let mut build = workspace.cargo();
-    build.args(["build", "--quiet", "--package", "strongroom-uniffi", "--package", "strongroom-uniffi-bindgen"]);
-    process::succeed(build.args(["--profile", profile]))?;
-    Ok(workspace.target().join(if profile == "dev" { "debug" } else { profile }))
+    bindings::build(workspace, &["strongroom-uniffi", "strongroom-uniffi-bindgen"], profile)
 }
 
 /// The library among what was built.
@@ -66,7 +64,8 @@ fn kotlin(workspace: &Workspace, profile: &str) -> Result<()> {
     let generated = folder.join("generated-sources/uniffi/strongroom/strongroom.kt");
     let text = fs::read_to_string(&generated).with_context(|| format!("cannot read {}", generated.display()))?;
     fs::write(&generated, hidden(&text)).with_context(|| format!("cannot write {}", generated.display()))?;
-    Ok(())
+    let guide = workspace.root().join("docs/guide-kotlin.md");
+    guides::write(&guides::KOTLIN, &guide, &folder.join("generated-test-sources/guide/Guide.kt"))
 }
 
 /// Types of the generated Kotlin that no app is to see: what the layer over it wraps.
@@ -111,7 +110,9 @@ pub(crate) fn swift(workspace: &Workspace, profile: &str) -> Result<()> {
     }
     let map = "module StrongroomFFI [system] {\n    header \"StrongroomFFI.h\"\n    link \"strongroom_uniffi\"\n    export *\n}\n";
     let place = package.join("Sources/StrongroomFFI/module.modulemap");
-    fs::write(&place, map).with_context(|| format!("cannot write {}", place.display()))
+    fs::write(&place, map).with_context(|| format!("cannot write {}", place.display()))?;
+    let guide = workspace.root().join("docs/guide-swift.md");
+    guides::write(&guides::SWIFT, &guide, &package.join("Tests/StrongroomTests/Guide.swift"))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -44,6 +44,7 @@ impl Workspace {
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
+        forget_cargo(&mut command);
         command
     }
 
@@ -58,5 +59,13 @@ impl Workspace {
         build.args(["build", "--release", "--package", "strongroom-cli"]);
         crate::process::succeed(&mut build)?;
         Ok(self.strongroom())
+    }
+}
+
+/// Cargo tells programs it runs about themselves. What they start is to be as if a person had: a cargo that hears of it in one
+/// call and not in the next builds anew what is built.
+pub(crate) fn forget_cargo(command: &mut Command) {
+    for name in ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
+        command.env_remove(name);
     }
 }

@@ -62,8 +62,8 @@ class Stream(io.RawIOBase):
 class World:
     """Everything that has a name."""
 
-    def __init__(self, root: Path, folder: Path) -> None:
-        self.root, self.folder = root, folder
+    def __init__(self, root: Path, scenarios: Path, folder: Path) -> None:
+        self.root, self.scenarios, self.folder = root, scenarios, folder
         self.backends: dict[str, Any] = {}
         self.repositories: dict[str, strongroom.Repository] = {}
         self.snapshots: dict[str, str] = {}
@@ -107,9 +107,9 @@ class World:
         return makers[kind]()
 
     def do_backend(self, step: Step) -> None:
-        name = step["as"]
+        name, place = step["as"], step.get("folder")
         makers: dict[str, Callable[[], Any]] = {
-            "local": lambda: self.folder / f"storage of {name}",
+            "local": lambda: self.scenarios / place if place else self.folder / f"storage of {name}",
             "memory": strongroom.Backend.memory,
             "host": Dictionary,
         }
@@ -314,7 +314,10 @@ class World:
         if digits is not None:
             spec = self.snapshots[spec][:digits]
         found = self.repositories[step["repository"]].snapshot(spec)
-        assert self.name_of(found.id) == wanted
+        if (name := step.get("as")) is not None:
+            self.snapshots[name] = found.id
+        else:
+            assert self.name_of(found.id) == wanted
 
     def paths(self, listing: strongroom.EntryIterator) -> list[str]:
         found = []
@@ -497,7 +500,7 @@ class Watched(dict[str, Any]):
 
 def play(root: Path, file: Path, folder: Path) -> int:
     """Plays one scenario; how many steps it had."""
-    world = World(root, folder)
+    world = World(root, file.parent, folder)
     steps = json.loads(file.read_bytes())["steps"]
     for number, step in enumerate(steps, 1):
         try:

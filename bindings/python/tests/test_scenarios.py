@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import scenario
 
 ROOT = Path(__file__).resolve().parents[3]
-SCENARIOS = sorted((ROOT / "docs/scenarios").glob("*.json"))
+# Other ones, when languages are held against each other.
+GIVEN = os.environ.get("STRONGROOM_SCENARIOS")
+SCENARIOS = sorted(Path(GIVEN or ROOT / "docs/scenarios").glob("*.json"))
 
 
 def test_the_scenarios_are_there() -> None:
-    assert len(SCENARIOS) >= 15
+    assert len(SCENARIOS) >= (1 if GIVEN else 15)
 
 
 @pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.stem)

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -195,7 +196,8 @@ static strongroom::Reader reader(std::shared_ptr<Stop> stop, std::string bytes, 
 
 class World {
 public:
-    World(fs::path root, fs::path folder) : root(std::move(root)), folder(std::move(folder)) {}
+    World(fs::path root, fs::path scenarios, fs::path folder)
+        : root(std::move(root)), scenarios(std::move(scenarios)), folder(std::move(folder)) {}
 
     void step(const json &step) {
         std::string fails = step.value("fails", "");
@@ -216,7 +218,7 @@ public:
     }
 
 private:
-    fs::path root, folder;
+    fs::path root, scenarios, folder;
     std::map<std::string, Place> backends;
     std::map<std::string, strongroom::Repository> repositories;
     std::map<std::string, std::string> snapshots, codes, streams;
@@ -249,6 +251,7 @@ private:
             std::string spec = step.at("spec");
             if (step.contains("first_digits")) spec = snapshots.at(spec).substr(0, step["first_digits"].get<size_t>());
             auto found = repo(step).snapshot(spec);
+            if (step.contains("as")) return snapshots[step["as"]] = found->id, json();
             return expect("the snapshot", std::string(found->id), snapshots.at(step.value("is", ""))), json();
         }
         if (what == "list") {
@@ -345,7 +348,7 @@ private:
         Place made;
         std::string name = step.at("as"), kind = step.at("kind");
         if (kind == "local") {
-            made.folder = folder / ("storage of " + name);
+            made.folder = step.contains("folder") ? scenarios / step["folder"].get<std::string>() : folder / ("storage of " + name);
             made.backend = strongroom::Backend::local(made.folder.native(), false);
         } else if (kind == "memory") {
             made.backend = strongroom::Backend::memory();
@@ -696,8 +699,11 @@ private:
 int main(int count, char **arguments) {
     if (count < 2) return std::cerr << "scenarios ROOT [NAME...]\n", 2;
     fs::path root = arguments[1];
+    // Other ones, when languages are held against each other.
+    const char *given = std::getenv("STRONGROOM_SCENARIOS");
+    fs::path scenarios = given ? fs::path(given) : root / "docs/scenarios";
     std::vector<fs::path> files;
-    for (const auto &item : fs::directory_iterator(root / "docs/scenarios"))
+    for (const auto &item : fs::directory_iterator(scenarios))
         if (item.path().extension() == ".json") files.push_back(item.path());
     std::sort(files.begin(), files.end());
     int passed = 0, failed = 0;
@@ -710,7 +716,7 @@ int main(int count, char **arguments) {
         try {
             std::ifstream stream(file);
             json scenario = json::parse(stream);
-            World world(root, temporary);
+            World world(root, scenarios, temporary);
             for (const json &step : scenario.at("steps")) {
                 number++;
                 current = step;

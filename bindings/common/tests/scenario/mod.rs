@@ -43,6 +43,8 @@ pub(crate) enum Place {
 /// Everything that has a name.
 pub(crate) struct World {
     root: PathBuf,
+    /// Where the scenario stands.
+    scenarios: PathBuf,
     folder: tempfile::TempDir,
     backends: HashMap<String, (Backend, Place)>,
     repositories: HashMap<String, Repository>,
@@ -57,6 +59,7 @@ pub(crate) fn play(root: &Path, file: &Path) -> Result<usize, String> {
     let scenario: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).map_err(|error| error.to_string())?;
     let mut world = World {
         root: root.to_owned(),
+        scenarios: file.parent().ok_or("it is in no folder")?.to_owned(),
         folder: tempfile::tempdir().unwrap(),
         backends: HashMap::new(),
         repositories: HashMap::new(),

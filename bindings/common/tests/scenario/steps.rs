@@ -158,7 +158,8 @@ impl World {
         let name = text(&step["as"]);
         let made = match step["kind"].as_str().unwrap() {
             "local" => {
-                let folder = self.folder.path().join(format!("storage of {name}"));
+                let new = || self.folder.path().join(format!("storage of {name}"));
+                let folder = step["folder"].as_str().map_or_else(new, |folder| self.scenarios.join(folder));
                 (Backend::local(folder.as_os_str().as_bytes(), false)?, Place::Folder(folder))
             }
             "memory" => (Backend::memory(), Place::Memory),
@@ -282,12 +283,16 @@ impl World {
         expect("the snapshots", found, texts(&step["are"]))
     }
 
-    fn find_snapshot(&self, step: &Value) -> Played {
+    fn find_snapshot(&mut self, step: &Value) -> Played {
         let spec = match step["first_digits"].as_u64() {
             Some(digits) => self.snapshot(&step["spec"])?[..digits as usize].to_owned(),
             None => text(&step["spec"]),
         };
         let found = self.repository(step)?.snapshot(&spec, &SnapshotFilter::default())?;
+        if step["as"].is_string() {
+            self.snapshots.insert(text(&step["as"]), found.id);
+            return Ok(Value::Null);
+        }
         expect("the snapshot", self.name_of(&found.id), text(&step["is"]))
     }
 

@@ -1,6 +1,7 @@
 // The runner of docs/scenarios: one method a step.
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs';
+import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -82,6 +83,7 @@ export class World {
 
   constructor(
     readonly root: string,
+    readonly scenarios: string,
     readonly folder: string,
   ) {}
 
@@ -145,7 +147,7 @@ export class World {
     const place: Place = {};
     let backend;
     if (step.kind === 'local') {
-      place.folder = `${this.folder}/storage ${step.as}`;
+      place.folder = step.folder ? join(this.scenarios, step.folder) : `${this.folder}/storage ${step.as}`;
       backend = Backend.local(place.folder, { sync: false });
     } else if (step.kind === 'memory') backend = Backend.memory();
     else {
@@ -305,7 +307,9 @@ export class World {
   async do_snapshot(step: Step): Promise<void> {
     const digits = step.first_digits;
     const spec = digits === undefined ? step.spec : this.#snapshot(step.spec).slice(0, digits);
-    assert.equal(this.#nameOf((await this.#repository(step).snapshot(spec)).id), step.is);
+    const { id } = await this.#repository(step).snapshot(spec);
+    if (step.as) this.#snapshots.set(step.as, id);
+    else assert.equal(this.#nameOf(id), step.is);
   }
 
   async #paths(listing: Listing<Entry>, step: Step): Promise<void> {

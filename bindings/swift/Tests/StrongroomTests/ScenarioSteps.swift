@@ -27,7 +27,11 @@ extension World {
             let digits = step.number("first_digits")
             let spec = try digits.map { String(try snapshot(step, "spec").prefix(Int($0))) } ?? step.text("spec")
             let found = try await repo(step).snapshot(spec)
-            if !step.has("fails") { try expect("the snapshot", found.id, snapshot(step, "is")) }
+            if step.has("as") {
+                snapshots[try step.text("as")] = found.id
+            } else if !step.has("fails") {
+                try expect("the snapshot", found.id, snapshot(step, "is"))
+            }
         case "list":
             let listed = try repo(step).list(
                 snapshot(step), step.raw("path"), isRecursive: step.flag("recursive"))
@@ -136,7 +140,8 @@ extension World {
         let name = try step.text("as")
         switch try step.text("kind") {
         case "local":
-            let folder = place("storage of \(name)")
+            let given = try step.has("folder") ? step.text("folder") : nil
+            let folder = given.map { Place(scenarios.appendingPathComponent($0)) } ?? place("storage of \(name)")
             backends[name] = Stored(backend: try .local(LocalPath(folder.bytes), sync: false), folder: folder)
         case "memory": backends[name] = Stored(backend: .memory())
         case "host":

@@ -33,10 +33,22 @@ final class ScenarioTests: XCTestCase {
         for name in names { XCTAssertTrue(source.contains("play(\"\(name)\")"), "\(name) is not played") }
     }
 
+    /// Other ones, when languages are held against each other.
+    func testThoseOfAnotherFolder() async throws {
+        guard let given = ProcessInfo.processInfo.environment["STRONGROOM_SCENARIOS"] else { return }
+        let names = try FileManager.default.contentsOfDirectory(atPath: given).filter { $0.hasSuffix(".json") }
+        XCTAssertFalse(names.isEmpty)
+        for name in names.sorted() { try await play(file: URL(fileURLWithPath: given).appendingPathComponent(name)) }
+    }
+
     private func play(_ name: String) async throws {
-        let file = Self.root.appendingPathComponent("docs/scenarios/\(name).json")
+        try await play(file: Self.root.appendingPathComponent("docs/scenarios/\(name).json"))
+    }
+
+    private func play(file: URL) async throws {
         let scenario = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as! [String: Any]
-        let world = World(root: Self.root, folder: try temporaryFolder())
+        let scenarios = file.deletingLastPathComponent()
+        let world = World(root: Self.root, scenarios: scenarios, folder: try temporaryFolder())
         for (number, json) in (scenario["steps"] as! [[String: Any]]).enumerated() {
             do {
                 try await world.step(Fields(json))
@@ -56,6 +68,7 @@ final class World {
     }
 
     let root: URL
+    let scenarios: URL
     let folder: URL
     var backends: [String: Stored] = [:]
     var repositories: [String: Repository] = [:]
@@ -64,8 +77,9 @@ final class World {
     var devices: [String: DeviceKey] = [:]
     var streams: [String: Data] = [:]
 
-    init(root: URL, folder: URL) {
+    init(root: URL, scenarios: URL, folder: URL) {
         self.root = root
+        self.scenarios = scenarios
         self.folder = folder
     }
 

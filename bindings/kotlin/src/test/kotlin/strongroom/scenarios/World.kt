@@ -13,7 +13,7 @@ import kotlinx.coroutines.flow.toList
 import strongroom.*
 
 /** Everything in a scenario that has a name, and the steps. */
-class World(private val root: Path, internal val folder: Path) {
+class World(private val root: Path, private val scenarios: Path, internal val folder: Path) {
     private class Place(val backend: Backend, val folder: Path? = null, val dictionary: Dictionary? = null)
 
     private val backends = HashMap<String, Place>()
@@ -84,7 +84,10 @@ class World(private val root: Path, internal val folder: Path) {
                 val digits = step.long("first_digits")
                 val spec = if (digits == null) step.text("spec") else snapshot(step, "spec").take(digits.toInt())
                 val found = repo(step).snapshot(spec)
-                if (!step.has("fails")) expect("the snapshot", found.id, snapshot(step, "is"))
+                when {
+                    step.has("as") -> snapshots[step.text("as")] = found.id
+                    !step.has("fails") -> expect("the snapshot", found.id, snapshot(step, "is"))
+                }
             }
             "list" -> paths(repo(step).list(snapshot(step), step.raw("path"), step.flag("recursive")), step)
             "find" -> paths(repo(step).find(snapshot(step), step.text("glob"), step.flag("any_case")), step)
@@ -187,7 +190,11 @@ class World(private val root: Path, internal val folder: Path) {
         val name = step.text("as")
         backends[name] =
             when (val kind = step.text("kind")) {
-                "local" -> place("storage of $name").let { Place(Backend.local(it, sync = false), folder = it) }
+                "local" -> {
+                    val new = place("storage of $name")
+                    val folder = if (step.has("folder")) scenarios.resolve(step.text("folder")) else new
+                    Place(Backend.local(folder, sync = false), folder = folder)
+                }
                 "memory" -> Place(Backend.memory())
                 "host" -> Dictionary().let { Place(Backend.of(it), dictionary = it) }
                 else -> throw Failed("no storage is a $kind")
