@@ -4,7 +4,7 @@
 import { Backend, Repository, Secret, Source, StrongroomError } from '../../bindings/node/dist/index.mjs';
 
 const [verb, ...rest] = process.argv.slice(2);
-const secret = Secret.passphrase('correct horse');
+const secret = Secret.passphrase('correct horse battery staple');
 const progress = () => {};
 
 async function open(place) {

@@ -2717,6 +2717,10 @@ typedef struct sr_create_options {
    * A folder of this machine to keep local state in. NULL for none.
    */
   struct sr_bytes state_folder;
+  /**
+   * Cancelling it ends the creation. 0 for none.
+   */
+  struct sr_run run;
 } sr_create_options;
 
 /**
@@ -2759,6 +2763,10 @@ typedef struct sr_open_options {
    * A folder of this machine to keep local state in. NULL for none.
    */
   struct sr_bytes state_folder;
+  /**
+   * Cancelling it ends the opening. 0 for none.
+   */
+  struct sr_run run;
 } sr_open_options;
 
 /**
@@ -3252,6 +3260,32 @@ typedef struct sr_backend_callbacks {
    */
   void (*drop)(void *user_data);
 } sr_backend_callbacks;
+
+/**
+ * How calls are tried again that storage could not answer at the moment.
+ */
+typedef struct sr_retry_options {
+  /**
+   * sizeof(sr_retry_options).
+   */
+  size_t struct_size;
+  /**
+   * How often a call is tried, the first time included; 0 for the default.
+   */
+  uint32_t tries;
+  /**
+   * No try begins later than this many milliseconds after the first; 0 for the default.
+   */
+  uint64_t within_ms;
+  /**
+   * No wait is longer than this many milliseconds, whatever an error asks for; 0 for the default.
+   */
+  uint64_t longest_wait_ms;
+  /**
+   * Cancelling it ends a wait. 0 for none.
+   */
+  struct sr_run run;
+} sr_retry_options;
 
 /**
  * The secret keys of a device. A handle: copy it freely, use it from any thread. 0 is none.
@@ -4088,12 +4122,14 @@ sr_status sr_listing_next(struct sr_listing listing,
                           const struct sr_error_record **error);
 
 /**
- * The paths on which two snapshots differ, in ascending order. `out` is pulled with sr_differences_next and closed with
+ * The paths on which two snapshots differ, in ascending order. They are looked for on a thread of the library, which `run` stops, and
+ * which ends with the listing. `out` is pulled with sr_differences_next and closed with
  * sr_differences_close.
  */
 sr_status sr_diff(struct sr_repository repository,
                   const char *before,
                   const char *after,
+                  struct sr_run run,
                   struct sr_differences *out,
                   const struct sr_error_record **error);
 
@@ -4321,6 +4357,15 @@ sr_status sr_backend_memory(struct sr_backend *out, const struct sr_error_record
 sr_status sr_backend_host(const struct sr_backend_callbacks *callbacks,
                           struct sr_backend *out,
                           const struct sr_error_record **error);
+
+/**
+ * The same storage, whose calls are tried again when they fail for a reason that passes. `options` may be NULL. `out` is closed with
+ * sr_backend_close; `backend` may be closed before.
+ */
+sr_status sr_backend_retry(struct sr_backend backend,
+                           const struct sr_retry_options *options,
+                           struct sr_backend *out,
+                           const struct sr_error_record **error);
 
 /**
  * A passphrase, by its bytes, which are copied. `out` is closed with sr_secret_close, which wipes it.

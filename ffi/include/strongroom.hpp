@@ -303,6 +303,12 @@ public:
         owned.release();
         return made;
     }
+    /* The same storage, whose calls are tried again when they fail for a reason that passes. */
+    Backend retrying(const sr_retry_options *options = nullptr) const {
+        Backend made;
+        detail::call(sr_backend_retry, handle_, options, &made.handle_);
+        return made;
+    }
 };
 
 class DeviceKey : public detail::Handle<sr_device_key, sr_device_key_close> {
@@ -620,8 +626,8 @@ public:
     Listing find(const std::string &snapshot, const std::string &glob, bool any_case = false) const {
         return Listing(value<sr_listing>(sr_find, snapshot.c_str(), glob.c_str(), any_case));
     }
-    Differences diff(const std::string &before, const std::string &after) const {
-        return Differences(value<sr_differences>(sr_diff, before.c_str(), after.c_str()));
+    Differences diff(const std::string &before, const std::string &after, const Run *run = nullptr) const {
+        return Differences(value<sr_differences>(sr_diff, before.c_str(), after.c_str(), run_of(run)));
     }
     Record<sr_repository_stats> stats(const Run *run = nullptr) const {
         return record<sr_repository_stats>(sr_stats, run_of(run));

@@ -7,8 +7,8 @@ use crate::records::{sr_device_info, sr_difference, sr_entry, sr_session_info, s
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, Mutex, PoisonError};
 use strongroom_bindings::{
-    Backend, DeviceKey, DifferenceListing, EntryListing, Error, FileHandle, Repository, Result, Role, Run, Secret,
-    Source,
+    Backend, CancelToken, DeviceKey, DifferenceListing, EntryListing, Error, FileHandle, Repository, Result, Role, Run,
+    Secret, Source,
 };
 
 /// Storage. A handle: copy it freely, use it from any thread. 0 is none.
@@ -187,6 +187,12 @@ pub(crate) fn run_of(handle: sr_run, operation: &str) -> Result<Run> {
         return Ok(Run::default());
     }
     get::<Run>(handle.id, operation).map(|run| run.as_ref().clone())
+}
+
+/// The token of a run that was made before; none for no run.
+pub(crate) fn token_of(handle: sr_run, operation: &str) -> Result<Option<CancelToken>> {
+    let named = (handle.id != 0).then(|| get::<Run>(handle.id, operation)).transpose()?;
+    Ok(named.map(|run| run.token().clone()))
 }
 
 pub(crate) fn role_of(number: sr_role, operation: &str) -> Result<Role> {

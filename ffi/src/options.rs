@@ -3,6 +3,7 @@
 
 use crate::enums::{sr_overwrite, sr_ownership, sr_period_kind};
 use crate::input::{Extensible, byte_list, bytes, items, maybe_bytes, maybe_text, sized, texts};
+use crate::objects::{sr_run, token_of};
 use crate::types::{sr_bytes, sr_timestamp};
 use std::ffi::c_char;
 use strongroom_bindings::options as flat;
@@ -38,6 +39,7 @@ pub(crate) use extensible;
 
 extensible!(
     sr_create_options,
+    sr_retry_options,
     sr_open_options,
     sr_budget,
     sr_backup_options,
@@ -104,6 +106,8 @@ pub struct sr_create_options {
     pub parity: u8,
     /// A folder of this machine to keep local state in. NULL for none.
     pub state_folder: sr_bytes,
+    /// Cancelling it ends the creation. 0 for none.
+    pub run: sr_run,
 }
 
 impl FromC for sr_create_options {
@@ -122,6 +126,36 @@ impl FromC for sr_create_options {
             parity: set(self.parity != 0, self.parity),
             // SAFETY: the contract of the trait.
             state_folder: unsafe { maybe_bytes(self.state_folder, operation) }?,
+            cancel_token: token_of(self.run, operation)?,
+        })
+    }
+}
+
+/// How calls are tried again that storage could not answer at the moment.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct sr_retry_options {
+    /// sizeof(sr_retry_options).
+    pub struct_size: usize,
+    /// How often a call is tried, the first time included; 0 for the default.
+    pub tries: u32,
+    /// No try begins later than this many milliseconds after the first; 0 for the default.
+    pub within_ms: u64,
+    /// No wait is longer than this many milliseconds, whatever an error asks for; 0 for the default.
+    pub longest_wait_ms: u64,
+    /// Cancelling it ends a wait. 0 for none.
+    pub run: sr_run,
+}
+
+impl FromC for sr_retry_options {
+    type Flat = flat::RetryOptions;
+
+    unsafe fn flat(&self, operation: &str) -> Result<flat::RetryOptions> {
+        Ok(flat::RetryOptions {
+            tries: set(self.tries != 0, self.tries),
+            within_ms: set(self.within_ms != 0, self.within_ms),
+            longest_wait_ms: set(self.longest_wait_ms != 0, self.longest_wait_ms),
+            cancel_token: token_of(self.run, operation)?,
         })
     }
 }
@@ -134,6 +168,8 @@ pub struct sr_open_options {
     pub struct_size: usize,
     /// A folder of this machine to keep local state in. NULL for none.
     pub state_folder: sr_bytes,
+    /// Cancelling it ends the opening. 0 for none.
+    pub run: sr_run,
 }
 
 impl FromC for sr_open_options {
@@ -141,7 +177,8 @@ impl FromC for sr_open_options {
 
     unsafe fn flat(&self, operation: &str) -> Result<flat::OpenOptions> {
         // SAFETY: the contract of the trait.
-        Ok(flat::OpenOptions { state_folder: unsafe { maybe_bytes(self.state_folder, operation) }? })
+        let state_folder = unsafe { maybe_bytes(self.state_folder, operation) }?;
+        Ok(flat::OpenOptions { state_folder, cancel_token: token_of(self.run, operation)? })
     }
 }
 

@@ -1,7 +1,6 @@
 //! Commands that hand over to another program of the workspace.
 
 use crate::process;
-use crate::python_binding;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail, ensure};
 use std::process::ExitCode;
@@ -28,21 +27,6 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> Result<ExitC
     let mut run = workspace.cargo();
     run.args(["run", "--release", "--package", "strongroom-bench", "--"]).args(arguments);
     process::become_it(&mut run)
-}
-
-/// Builds the measuring programs of Rust and Python, and measures them beside the ones that are named.
-pub(crate) fn bench_bindings(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
-    let mut build = workspace.cargo();
-    build.args(["build", "--release", "--package", "strongroom-bench", "--example", "bindings-rust"]);
-    process::succeed(&mut build)?;
-    let rust = workspace.target().join("release/examples/bindings-rust");
-    let python = python_binding::released(workspace)?;
-    let program = workspace.root().join("benches/bindings/python/bench.py");
-    let mut all = vec!["bindings".to_owned()];
-    all.extend(["--command".to_owned(), format!("Rust={}", rust.display())]);
-    all.extend(["--command".to_owned(), format!("Python={} {}", python.display(), program.display())]);
-    all.extend_from_slice(arguments);
-    bench(workspace, &all)
 }
 
 /// Builds the `strongroom` command and runs its quickstart.

@@ -16,6 +16,7 @@ mod layers;
 mod links;
 mod lint;
 mod node;
+mod overhead;
 mod process;
 mod python;
 mod python_binding;
@@ -51,8 +52,8 @@ cargo xtask bench instructions [--update]
     Counts the instructions of a small job that is always the same; --update keeps what is counted in
     benches/instructions.json, which `cargo xtask test` holds every build against.
 cargo xtask bench bindings --tree DIR [--command 'NAME=PROGRAM ARGUMENT...'] [ARGUMENT...]
-    Builds Rust's and Python's programs in benches/bindings and measures backup, restore and small calls through
-    each, and through the programs of other languages that are named, against Rust's.
+    Builds the programs of all languages in benches/bindings and measures backup, restore and small calls through
+    each, and through other programs that are named, against Rust's.
 cargo xtask quickstart [ARGUMENT...]
     Builds the `strongroom` command and runs its quickstart, on this project's folder if none is named.
 cargo xtask soak [SECONDS]
@@ -102,7 +103,7 @@ fn run() -> Result<ExitCode> {
         }
         "bench" => match arguments.split_first() {
             Some((name, rest)) if name == "instructions" => instructions::bench(&workspace, rest),
-            Some((name, rest)) if name == "bindings" => commands::bench_bindings(&workspace, rest),
+            Some((name, rest)) if name == "bindings" => overhead::run(&workspace, rest),
             _ => commands::bench(&workspace, &arguments),
         },
         "quickstart" => commands::quickstart(&workspace, &arguments),

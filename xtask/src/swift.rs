@@ -2,8 +2,8 @@
 
 use crate::report::{Outcome, Tally};
 use crate::workspace::Workspace;
-use crate::{Options, bindings, process, uniffi};
-use anyhow::{Result, ensure};
+use crate::{Options, bindings, overhead, process, uniffi};
+use anyhow::{Context as _, Result, ensure};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -77,8 +77,7 @@ impl Toolchain {
                 command
             }
             Toolchain::Beside(root) => {
-                let mut command = workspace.command("unshare");
-                command.args(["--mount", "sh", "-c", ENTER, "sh"]).arg(root).arg(workspace.root());
+                let mut command = entered(workspace, root);
                 // What `env` in there sets before it starts the rest.
                 let variable = variable.map(|(name, path)| format!("{name}={}", path.display()));
                 command.args(variable).args(arguments);
@@ -86,6 +85,13 @@ impl Toolchain {
             }
         }
     }
+}
+
+/// A command that enters an unpacked Debian and runs what its further arguments say.
+fn entered(workspace: &Workspace, root: &Path) -> Command {
+    let mut command = workspace.command("unshare");
+    command.args(["--mount", "sh", "-c", ENTER, "sh"]).arg(root).arg(workspace.root());
+    command
 }
 
 /// Builds the library and the package, runs its tests, then the example as a stranger would.
@@ -117,6 +123,20 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
         }
     }
     Ok(outcome)
+}
+
+/// Builds a program of a package as it would be released; what runs it.
+pub(crate) fn released(workspace: &Workspace, package: &str, name: &str) -> Result<PathBuf> {
+    let toolchain = Toolchain::find().context("swift is not installed, nor unpacked beside the system")?;
+    let mut build = toolchain.swift(workspace, "build", package);
+    process::succeed(build.args(["-c", "release", "--product", name]))?;
+    let built = workspace.root().join(package).join(".build/release").join(name);
+    let Toolchain::Beside(root) = &toolchain else { return Ok(built) };
+    let place = workspace.target().join("xtask").join(format!("swift-{name}"));
+    let mut run = entered(workspace, root);
+    run.arg(toolchain.path(workspace, &built));
+    overhead::script(&place, &run)?;
+    Ok(place)
 }
 
 /// Plays the scenarios of a folder with what the tests were built of, if they were.

@@ -57,9 +57,13 @@ fn jna_platform() -> String {
 }
 
 fn kotlin(workspace: &Workspace, profile: &str) -> Result<()> {
-    let built = build(workspace, profile)?;
+    kotlin_of(workspace, &build(workspace, profile)?)
+}
+
+/// Puts the library that was built, and the sources that are made of it, where the build of the Kotlin package looks for them.
+pub(crate) fn kotlin_of(workspace: &Workspace, built: &Path) -> Result<()> {
     let folder = workspace.root().join("bindings/kotlin/target");
-    sources(workspace, &built, "kotlin", &folder.join("generated-sources/uniffi"))?;
+    sources(workspace, built, "kotlin", &folder.join("generated-sources/uniffi"))?;
     copy(&built.join(library()), &folder.join("native").join(jna_platform()).join(library()))?;
     let generated = folder.join("generated-sources/uniffi/strongroom/strongroom.kt");
     let text = fs::read_to_string(&generated).with_context(|| format!("cannot read {}", generated.display()))?;
@@ -97,10 +101,14 @@ fn hidden(text: &str) -> String {
 
 /// Puts the library, its header and the generated sources into the Swift package.
 pub(crate) fn swift(workspace: &Workspace, profile: &str) -> Result<()> {
-    let built = build(workspace, profile)?;
+    swift_of(workspace, &build(workspace, profile)?)
+}
+
+/// The same with the library that was built.
+pub(crate) fn swift_of(workspace: &Workspace, built: &Path) -> Result<()> {
     let package = workspace.root().join("bindings/swift");
     let made = workspace.target().join("xtask/swift-sources");
-    sources(workspace, &built, "swift", &made)?;
+    sources(workspace, built, "swift", &made)?;
     for (from, to) in [
         (made.join("Strongroom.swift"), "Sources/Strongroom/Generated.swift".to_owned()),
         (made.join("StrongroomFFI.h"), "Sources/StrongroomFFI/StrongroomFFI.h".to_owned()),

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::host::{HostBackend, HostError, HostObject, HostResult, guarded};
+use crate::options::RetryOptions;
 use std::ffi::OsString;
 use std::fmt;
 use std::ops::Range;
@@ -36,6 +37,12 @@ impl Backend {
     #[must_use]
     pub fn host(backend: Arc<dyn HostBackend>) -> Self {
         Backend::of(Adapter { host: backend })
+    }
+
+    /// The same storage, whose calls are tried again when they fail for a reason that passes.
+    #[must_use]
+    pub fn retrying(&self, options: &RetryOptions) -> Self {
+        Backend::of(options.to_core(self.clone()))
     }
 
     /// Any storage of the engine.

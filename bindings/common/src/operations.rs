@@ -27,6 +27,7 @@ operations! {
         backend_local "LocalBackend::new" "a folder of a file system",
         backend_memory "MemoryBackend::new" "the memory of the process",
         backend_host "Backend" "storage that the app implements",
+        backend_retry "RetryBackend" "storage whose calls are tried again when they fail for a reason that passes",
     }
     "Secrets" {
         secret_passphrase "Secret::passphrase" "a passphrase",

@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
-use strongroom::{EntryPath, ObjectName, SnapshotId};
+use strongroom::{CancelToken, EntryPath, ObjectName, SnapshotId};
 
 /// An id from its text.
 pub(crate) fn id<T: FromStr<Err = strongroom::Error>>(text: &str) -> Result<T> {
@@ -71,6 +71,38 @@ pub struct ChunkSizes {
     pub max: u32,
 }
 
+/// How calls are tried again that storage could not answer at the moment.
+#[derive(Debug, Clone, Default)]
+pub struct RetryOptions {
+    /// How often a call is tried, the first time included.
+    pub tries: Option<u32>,
+    /// No try begins later than this many milliseconds after the first.
+    pub within_ms: Option<u64>,
+    /// No wait is longer than this many milliseconds, whatever an error asks for.
+    pub longest_wait_ms: Option<u64>,
+    /// Ends a wait.
+    pub cancel_token: Option<CancelToken>,
+}
+
+impl RetryOptions {
+    pub(crate) fn to_core(&self, backend: impl strongroom::Backend + 'static) -> strongroom::RetryBackend {
+        let mut retrying = strongroom::RetryBackend::new(backend);
+        if let Some(tries) = self.tries {
+            retrying = retrying.tries(tries);
+        }
+        if let Some(milliseconds) = self.within_ms {
+            retrying = retrying.within(Duration::from_millis(milliseconds));
+        }
+        if let Some(milliseconds) = self.longest_wait_ms {
+            retrying = retrying.longest_wait(Duration::from_millis(milliseconds));
+        }
+        if let Some(token) = &self.cancel_token {
+            retrying = retrying.cancel_token(token.clone());
+        }
+        retrying
+    }
+}
+
 /// Options of creating a repository.
 #[derive(Debug, Clone, Default)]
 pub struct CreateOptions {
@@ -90,6 +122,8 @@ pub struct CreateOptions {
     pub parity: Option<u8>,
     /// A folder of this machine to keep local state in, by the bytes of its path.
     pub state_folder: Option<Vec<u8>>,
+    /// Ends the creation.
+    pub cancel_token: Option<CancelToken>,
 }
 
 impl CreateOptions {
@@ -113,6 +147,9 @@ impl CreateOptions {
         if let Some(folder) = &self.state_folder {
             options = options.state_folder(file_path(folder.clone(), "keep local state")?);
         }
+        if let Some(token) = &self.cancel_token {
+            options = options.cancel_token(token.clone());
+        }
         Ok(options)
     }
 }
@@ -122,6 +159,8 @@ impl CreateOptions {
 pub struct OpenOptions {
     /// A folder of this machine to keep local state in, by the bytes of its path.
     pub state_folder: Option<Vec<u8>>,
+    /// Ends the opening.
+    pub cancel_token: Option<CancelToken>,
 }
 
 impl OpenOptions {
@@ -129,6 +168,9 @@ impl OpenOptions {
         let mut options = strongroom::OpenOptions::new();
         if let Some(folder) = &self.state_folder {
             options = options.state_folder(file_path(folder.clone(), "keep local state")?);
+        }
+        if let Some(token) = &self.cancel_token {
+            options = options.cancel_token(token.clone());
         }
         Ok(options)
     }

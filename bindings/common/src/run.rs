@@ -99,6 +99,13 @@ impl Run {
         &self.token
     }
 
+    /// How it was to run, for work of its own that stops with it.
+    #[must_use]
+    pub fn options(&self) -> RunOptions {
+        let token = Some(self.token.clone());
+        RunOptions { budget: self.budget.clone(), token, progress: self.listener.clone() }
+    }
+
     /// Stops it with the failure of a function of the app.
     pub fn fail(&self, error: HostError) {
         self.failure.set(error);

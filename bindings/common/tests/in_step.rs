@@ -202,6 +202,7 @@ fn options_have_every_setting() {
         "Budget",
         "FileSource",
         "ReaderSource",
+        "RetryBackend",
     ] {
         let methods = builders(&sources, name);
         assert!(!methods.is_empty(), "{name}");

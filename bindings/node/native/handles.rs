@@ -1,6 +1,7 @@
 //! Storage, secrets, devices' keys and tokens.
 
 use crate::host::{Host, Storage};
+use crate::options::NativeRetryOptions;
 use crate::records::DeviceRequestInfo;
 use crate::settle::Settled;
 use crate::values::{PathInput, SnapshotPath, Text, Whole};
@@ -35,6 +36,13 @@ impl NativeBackend {
     pub fn host(host: &Host, location: Text, settling_ms: Whole) -> NativeBackend {
         let storage = Storage { line: host.line(), location: location.0, settling_ms: settling_ms.0 };
         NativeBackend { inner: common::Backend::host(Arc::new(storage)) }
+    }
+
+    /// The same storage, whose calls are tried again. The token ends a wait.
+    #[napi(ts_return_type = "Settled<NativeBackend>")]
+    pub fn retrying(&self, options: NativeRetryOptions, token: &NativeToken) -> Settled<NativeBackend> {
+        let options = options.common(token.inner.clone());
+        Settled(options.map(|options| NativeBackend { inner: self.inner.retrying(&options) }))
     }
 
     /// Where it is, for messages.

@@ -6,7 +6,7 @@ use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use strongroom_bindings::options as common;
 use strongroom_bindings::records::Attached;
-use strongroom_bindings::{Error, Result, Secret};
+use strongroom_bindings::{CancelToken, Error, Result, Secret};
 
 fn text(text: Option<Text>) -> String {
     text.map(|text| text.0).unwrap_or_default()
@@ -82,7 +82,7 @@ pub struct NativeCreateOptions {
 }
 
 impl NativeCreateOptions {
-    pub(crate) fn common(self) -> Result<common::CreateOptions> {
+    pub(crate) fn common(self, token: CancelToken) -> Result<common::CreateOptions> {
         let chunk_sizes = |sizes: ChunkSizes| -> Result<common::ChunkSizes> {
             Ok(common::ChunkSizes {
                 min: sizes.min.narrow("min")?,
@@ -99,6 +99,7 @@ impl NativeCreateOptions {
             inline_limit: small(self.inline_limit, "inlineLimit")?,
             parity: small(self.parity, "parity")?,
             state_folder: self.state_folder.map(|path| path.0),
+            cancel_token: Some(token),
         })
     }
 }
@@ -111,8 +112,30 @@ pub struct NativeOpenOptions {
 }
 
 impl NativeOpenOptions {
-    pub(crate) fn common(self) -> common::OpenOptions {
-        common::OpenOptions { state_folder: self.state_folder.map(|path| path.0) }
+    pub(crate) fn common(self, token: CancelToken) -> common::OpenOptions {
+        common::OpenOptions { state_folder: self.state_folder.map(|path| path.0), cancel_token: Some(token) }
+    }
+}
+
+/// How calls are tried again that storage could not answer at the moment.
+#[napi(object, object_to_js = false)]
+pub struct NativeRetryOptions {
+    /// How often a call is tried, the first time included.
+    pub tries: Option<Whole>,
+    /// No try begins later than this many milliseconds after the first.
+    pub within_ms: Option<Whole>,
+    /// No wait is longer than this many milliseconds, whatever an error asks for.
+    pub longest_wait_ms: Option<Whole>,
+}
+
+impl NativeRetryOptions {
+    pub(crate) fn common(self, token: CancelToken) -> Result<common::RetryOptions> {
+        Ok(common::RetryOptions {
+            tries: small(self.tries, "tries")?,
+            within_ms: self.within_ms.map(|milliseconds| milliseconds.0),
+            longest_wait_ms: self.longest_wait_ms.map(|milliseconds| milliseconds.0),
+            cancel_token: Some(token),
+        })
     }
 }
 

@@ -1,8 +1,16 @@
 import { attempt, now } from './calls.js';
 import { invalid } from './errors.js';
 import { hostOf } from './host.js';
-import { NativeBackend, type HostCall, type Moment, type PathInput } from './native.js';
+import {
+  NativeBackend,
+  NativeToken,
+  type HostCall,
+  type Moment,
+  type NativeRetryOptions,
+  type PathInput,
+} from './native.js';
 import { filePath } from './paths.js';
+import { follow, type CallOptions } from './run.js';
 
 /** What an app's storage says about an object. */
 export interface ObjectInfo {
@@ -40,6 +48,9 @@ export interface StorageBackend {
   /** For how many milliseconds after a call listings elsewhere may not show what it did. */
   readonly settlingMs?: number;
 }
+
+/** How calls are tried again that storage could not answer at the moment. */
+export interface RetryOptions extends NativeRetryOptions, CallOptions {}
 
 /** Where a repository lives. */
 export class Backend {
@@ -82,6 +93,19 @@ export class Backend {
     }, false);
     const { location = "the app's storage", settlingMs = 0 } = storage;
     return new Backend(attempt(() => NativeBackend.host(host, location, settlingMs)));
+  }
+
+  /**
+   * The same storage, whose calls are tried again when they fail for a reason that passes, such as `unavailable`. The signal
+   * ends a wait; what waits then fails with the kind `cancelled`.
+   */
+  retrying(options: RetryOptions = {}): Backend {
+    const { signal, ...rest } = options;
+    const token = new NativeToken();
+    const made = new Backend(now(() => this.native.retrying(rest, token)));
+    // Repositories go on waiting for storage when this object is gone.
+    if (signal !== undefined) follow(signal, token);
+    return made;
   }
 
   /** Where it is, for messages. */

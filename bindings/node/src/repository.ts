@@ -53,7 +53,7 @@ import {
 } from './native.js';
 import { invalid } from './errors.js';
 import { filePath } from './paths.js';
-import { Run, operate, type CallOptions, type OperationOptions } from './run.js';
+import { Run, follow, operate, type CallOptions, type OperationOptions } from './run.js';
 import { Secret } from './secret.js';
 import { Source } from './source.js';
 import { StreamWriter } from './writer.js';
@@ -65,7 +65,7 @@ export type SnapshotRef = string | { readonly id: string };
 export type LogFunction = (event: Log) => void;
 
 /** Options of opening a repository. */
-export interface OpenOptions {
+export interface OpenOptions extends CallOptions {
   /** A folder of this machine to keep local state in, which makes backups and openings faster. */
   stateFolder?: PathInput | URL;
   /** Hears what happens; nothing is logged anywhere otherwise. */
@@ -136,6 +136,8 @@ function check(backend: Backend, secret: Secret): void {
  */
 export class Repository implements AsyncDisposable {
   readonly #native: NativeRepository;
+  /** Ends the listening to a signal. */
+  #deaf?: () => void;
 
   private constructor(native: NativeRepository) {
     this.#native = native;
@@ -143,28 +145,33 @@ export class Repository implements AsyncDisposable {
 
   /** Creates a repository whose owner is whoever holds `secret`. */
   static async create(backend: Backend, secret: Secret, options: CreateOptions = {}): Promise<Repository> {
-    const { stateFolder, log, ...rest } = options;
+    const { stateFolder, log, signal, ...rest } = options;
     const host = logHost(log);
     const given: NativeCreateOptions = { ...rest, stateFolder: stateFolder && filePath(stateFolder) };
     check(backend, secret);
     return new Repository(
-      await later(() => NativeRepository.create(environment, backend.native, secret.native, given, host)),
+      await operate({ signal }, (_budget, token) =>
+        NativeRepository.create(environment, backend.native, secret.native, given, host, token),
+      ),
     );
   }
 
   /** Opens a repository. */
   static async open(backend: Backend, secret: Secret, options: OpenOptions = {}): Promise<Repository> {
-    const { stateFolder, log } = options;
+    const { stateFolder, log, signal } = options;
     const host = logHost(log);
     const given = { stateFolder: stateFolder && filePath(stateFolder) };
     check(backend, secret);
     return new Repository(
-      await later(() => NativeRepository.open(environment, backend.native, secret.native, given, host)),
+      await operate({ signal }, (_budget, token) =>
+        NativeRepository.open(environment, backend.native, secret.native, given, host, token),
+      ),
     );
   }
 
   /** Lets go of it; whatever is called after that throws an error of kind `closed`. Closing twice is harmless. */
   close(): Promise<void> {
+    this.#deaf?.();
     return later(() => this.#native.close());
   }
 
@@ -221,8 +228,7 @@ export class Repository implements AsyncDisposable {
   cancelledBy(signal: AbortSignal): Repository {
     const token = new NativeToken();
     const watched = new Repository(now(() => this.#native.cancelledBy(token)));
-    if (signal.aborted) token.cancel();
-    else signal.addEventListener('abort', () => token.cancel(), { once: true });
+    watched.#deaf = follow(signal, token, watched);
     return watched;
   }
 

@@ -87,6 +87,26 @@ export class Run {
   }
 }
 
+/** Ends the listening to signals of what is gone. */
+const gone = new FinalizationRegistry<() => void>((deaf) => deaf());
+
+/**
+ * Cancels a token with a signal; gives what ends the listening. A signal may outlive many that listen to it: with an `owner`, the
+ * listening ends with that.
+ */
+export function follow(signal: AbortSignal, token: NativeToken, owner?: object): () => void {
+  checked(signal, 'signal');
+  if (signal.aborted) {
+    token.cancel();
+    return () => {};
+  }
+  const cancel = () => token.cancel();
+  const deaf = () => signal.removeEventListener('abort', cancel);
+  signal.addEventListener('abort', cancel, { once: true });
+  if (owner) gone.register(owner, deaf);
+  return deaf;
+}
+
 /** Runs an operation of the addon to its end. */
 export async function operate<T>(options: OperationOptions, native: Native<Promise<Settled<T>>>): Promise<T> {
   const run = new Run(options);

@@ -1,6 +1,7 @@
 // What is particular to Node: promises, signals, streams, iterators, errors, workers, the event loop.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import { createReadStream, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable, Writable } from 'node:stream';
@@ -90,6 +91,71 @@ test('an abort signal cancels, before and during the work', async () => {
   await assert.rejects(watched.snapshots().toArray(), of('cancelled'));
   await assert.rejects(made.stats({ signal: {} as never }), of('invalid_argument'));
   assert.deepEqual(await made.snapshots().toArray(), []);
+});
+
+test('opening and creating end with their signal, and with nothing of it after', async () => {
+  const dictionary = new Dictionary();
+  const backend = Backend.from(dictionary);
+  await (await Repository.create(backend, PASSPHRASE, { cost: CHEAP })).close();
+  const reason = new Error('the person left');
+  const early = { signal: AbortSignal.abort(reason) };
+  await assert.rejects(Repository.open(backend, PASSPHRASE, early), (error) => {
+    assert.equal((error as Error).cause, reason);
+    return of('cancelled')(error);
+  });
+  const empty = new Dictionary();
+  await assert.rejects(Repository.create(Backend.from(empty), PASSPHRASE, { cost: CHEAP, ...early }), of('cancelled'));
+  assert.equal(empty.objects.size, 0);
+  const controller = new AbortController();
+  const read = dictionary.read;
+  dictionary.read = function (...call) {
+    controller.abort();
+    return read.apply(this, call);
+  };
+  await assert.rejects(Repository.open(backend, PASSPHRASE, { signal: controller.signal }), of('cancelled'));
+  dictionary.read = read;
+  const later = new AbortController();
+  await using made = await Repository.open(backend, PASSPHRASE, { signal: later.signal });
+  later.abort();
+  assert.deepEqual(await made.snapshots().toArray(), []);
+});
+
+test('a handle that is closed listens to its signal no more', async () => {
+  await using made = await repository();
+  const { signal } = new AbortController();
+  const before = getEventListeners(signal, 'abort').length;
+  const watched = made.cancelledBy(signal);
+  assert.equal(getEventListeners(signal, 'abort').length, before + 1);
+  await watched.close();
+  assert.equal(getEventListeners(signal, 'abort').length, before);
+  assert.throws(() => made.cancelledBy({} as never), of('invalid_argument'));
+});
+
+test('storage is tried again until its signal, or its number of tries', async () => {
+  const dictionary = new Dictionary();
+  const put = dictionary.put;
+  let calls = 0;
+  dictionary.put = function (...call) {
+    calls += 1;
+    if (calls % 3 !== 0) throw new StrongroomError('unavailable', 'busy', { retryAfterMs: 1 });
+    return put.apply(this, call);
+  };
+  const backend = Backend.from(dictionary);
+  await assert.rejects(
+    Repository.create(backend.retrying({ tries: 2 }), PASSPHRASE, { cost: CHEAP }),
+    of('unavailable'),
+  );
+  calls = 0;
+  await (await Repository.create(backend.retrying({ tries: 3 }), PASSPHRASE, { cost: CHEAP })).close();
+  assert.ok(calls >= 3);
+  dictionary.read = () => {
+    throw new StrongroomError('unavailable', 'down', { retryAfterMs: 60_000 });
+  };
+  const begun = performance.now();
+  const patient = backend.retrying({ longestWaitMs: 30_000, signal: AbortSignal.timeout(200) });
+  await assert.rejects(Repository.open(patient, PASSPHRASE), of('cancelled'));
+  assert.ok(performance.now() - begun < 5000);
+  assert.throws(() => backend.retrying({ tries: -1 }), of('invalid_argument'));
 });
 
 test('progress is told, and what its function throws or rejects with ends the work', async () => {

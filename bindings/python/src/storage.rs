@@ -1,9 +1,10 @@
 //! Storage, secrets and devices' keys.
 
-use crate::args::{Data, Path, Text};
+use crate::args::{Data, Path, Span, Text};
 use crate::convert::ToPython;
 use crate::errors::raise;
 use crate::host::Store;
+use crate::run::CancelToken;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -11,6 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString};
 use std::sync::Arc;
 use strongroom_bindings as common;
+use strongroom_bindings::options::RetryOptions;
 
 /// Where a repository lives.
 ///
@@ -46,6 +48,27 @@ impl Backend {
             }
         }
         Ok(Backend { backend: common::Backend::host(Arc::new(Store(store))) })
+    }
+
+    /// The same storage, whose calls are tried again when they fail for a reason that passes, such as UnavailableError.
+    ///
+    /// `tries` counts the first one too; no try begins later than `within` after the first, and no wait is longer than `longest_wait`;
+    /// both are seconds, or a timedelta. `cancel` ends a wait.
+    #[pyo3(signature = (*, tries=None, within=None, longest_wait=None, cancel=None))]
+    fn retrying(
+        &self,
+        tries: Option<u32>,
+        within: Option<Span>,
+        longest_wait: Option<Span>,
+        cancel: Option<&Bound<'_, CancelToken>>,
+    ) -> Self {
+        let options = RetryOptions {
+            tries,
+            within_ms: within.map(Span::milliseconds),
+            longest_wait_ms: longest_wait.map(Span::milliseconds),
+            cancel_token: cancel.map(|token| token.get().token.clone()),
+        };
+        Backend { backend: self.backend.retrying(&options) }
     }
 
     /// Where it is, for messages.

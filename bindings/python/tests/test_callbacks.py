@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -162,6 +164,66 @@ def test_storage_of_the_app() -> None:
             strongroom.Repository.open(store, "pass")
     with pytest.raises(TypeError, match="put"):
         strongroom.Repository.open(object(), "pass")  # type: ignore[arg-type]
+
+
+def test_storage_is_tried_again() -> None:
+    store = Dictionary()
+    put, tries = store.put, []
+
+    def busy(name: str, data: bytes) -> None:
+        tries.append(name)
+        if len(tries) % 3 != 0:
+            raise strongroom.UnavailableError("busy", retry_after=0.001)
+        put(name, data)
+
+    store.put = busy  # type: ignore[method-assign]
+    backend = strongroom.Backend.custom(store)
+    with pytest.raises(strongroom.UnavailableError):
+        strongroom.Repository.create(backend.retrying(tries=2), "pass", cost=FLOOR)
+    tries.clear()
+    with strongroom.Repository.create(backend.retrying(tries=3, within=60), "pass", cost=FLOOR) as repository:
+        assert one(repository, b"data")
+    assert len(tries) > 6
+    store.put = put  # type: ignore[method-assign]
+
+    def down(name: str, offset: int, length: int) -> bytes:
+        raise strongroom.UnavailableError("down", retry_after=60)
+
+    store.read = down  # type: ignore[method-assign]
+    token = strongroom.CancelToken()
+    timer = threading.Timer(0.2, token.cancel)
+    timer.start()
+    began = time.monotonic()
+    with pytest.raises(strongroom.CancelledError):
+        strongroom.Repository.open(backend.retrying(longest_wait=30, cancel=token), "pass")
+    assert time.monotonic() - began < 5
+    with pytest.raises(strongroom.Error):
+        backend.retrying(within=-1)
+
+
+def test_opening_and_creating_are_cancelled() -> None:
+    store = Dictionary()
+    token = strongroom.CancelToken()
+    strongroom.Repository.create(store, "pass", cost=FLOOR).close()
+    read = store.read
+
+    def last(name: str, offset: int, length: int) -> bytes:
+        token.cancel()
+        return read(name, offset, length)
+
+    store.read = last  # type: ignore[method-assign]
+    with pytest.raises(strongroom.CancelledError):
+        strongroom.Repository.open(store, "pass", cancel=token)
+    empty = Dictionary()
+    with pytest.raises(strongroom.CancelledError):
+        strongroom.Repository.create(empty, "pass", cost=FLOOR, cancel=token)
+    assert not empty.objects
+    store.read = read  # type: ignore[method-assign]
+    # What was opened listens to its token no more.
+    token = strongroom.CancelToken()
+    with strongroom.Repository.open(store, "pass", cancel=token) as repository:
+        token.cancel()
+        assert one(repository, b"data")
 
 
 def test_storage_that_is_down_is_unavailable() -> None:

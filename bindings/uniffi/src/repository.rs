@@ -31,28 +31,31 @@ impl RepositoryHandle {
 
 #[uniffi::export]
 impl RepositoryHandle {
-    /// Creates a repository.
+    /// Creates a repository; cancelling `run` ends that.
     #[uniffi::constructor]
     pub fn create(
         backend: Arc<BackendHandle>,
         secret: Arc<SecretHandle>,
         options: CreateOptions,
         log: Option<Arc<dyn ForeignLog>>,
+        run: Arc<RunHandle>,
     ) -> NativeResult<Arc<Self>> {
-        let options = options.into_common()?;
+        let options = options.into_common(&run.inner)?;
         let inner = Repository::create(&backend.inner, &secret.get()?, &options, Log::sink(log))?;
         Ok(Arc::new(RepositoryHandle { inner }))
     }
 
-    /// Opens a repository.
+    /// Opens a repository; cancelling `run` ends that.
     #[uniffi::constructor]
     pub fn open(
         backend: Arc<BackendHandle>,
         secret: Arc<SecretHandle>,
         options: OpenOptions,
         log: Option<Arc<dyn ForeignLog>>,
+        run: Arc<RunHandle>,
     ) -> NativeResult<Arc<Self>> {
-        let inner = Repository::open(&backend.inner, &secret.get()?, &options.into_common(), Log::sink(log))?;
+        let options = options.into_common(&run.inner);
+        let inner = Repository::open(&backend.inner, &secret.get()?, &options, Log::sink(log))?;
         Ok(Arc::new(RepositoryHandle { inner }))
     }
 

@@ -2,6 +2,8 @@
 
 use crate::failure::NativeResult;
 use crate::foreign::{ForeignStorage, Storage};
+use crate::options::RetryOptions;
+use crate::run::RunHandle;
 use crate::values::LocalPath;
 use std::sync::Arc;
 use strongroom_bindings::Backend;
@@ -30,6 +32,12 @@ impl BackendHandle {
     #[uniffi::constructor]
     pub fn foreign(storage: Arc<dyn ForeignStorage>) -> Arc<Self> {
         Arc::new(BackendHandle { inner: Backend::host(Arc::new(Storage(storage))) })
+    }
+
+    /// The same storage, whose calls are tried again; cancelling `run` ends a wait.
+    pub fn retrying(&self, options: RetryOptions, run: Option<Arc<RunHandle>>) -> NativeResult<Arc<Self>> {
+        let options = options.into_common(run.as_ref().map(|run| &run.inner))?;
+        Ok(Arc::new(BackendHandle { inner: self.inner.retrying(&options) }))
     }
 
     /// Where it is, for messages.

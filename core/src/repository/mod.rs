@@ -24,11 +24,11 @@ use crate::error::{Error, Result};
 use crate::format::bundle::Role;
 use crate::format::entry::Timestamp;
 use crate::id::{BlobId, RepositoryId, SnapshotId};
-use crate::store::Store;
 use crate::store::devices::DeviceList;
 use crate::store::keys::{self as store_keys, Secret};
 use crate::store::read::StoreReader;
 use crate::store::snapshots::{self, Snapshot, Snapshots};
+use crate::store::{Store, watched};
 use std::sync::Arc;
 
 /// An opened repository.
@@ -65,7 +65,8 @@ impl Repository {
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for impossible sizes, and those of the storage.
     pub fn create(backend: impl Backend + 'static, secret: &Secret, options: &CreateOptions) -> Result<Self> {
         let backend: Arc<dyn Backend> = Arc::new(backend);
-        let (config, keys) = store_keys::create(backend.as_ref(), &options.new_repository(), secret)?;
+        let asked = watched(&backend, options.token.as_ref(), "create a repository");
+        let (config, keys) = store_keys::create(asked.as_ref(), &options.new_repository(), secret)?;
         Ok(Repository { store: Arc::new(Store::new(backend, config, keys, options.state_folder.as_deref())) })
     }
 
@@ -84,7 +85,8 @@ impl Repository {
     /// As [`open`](Repository::open).
     pub fn open_with(backend: impl Backend + 'static, secret: &Secret, options: &OpenOptions) -> Result<Self> {
         let backend: Arc<dyn Backend> = Arc::new(backend);
-        let (config, keys) = store_keys::open(backend.as_ref(), secret)?;
+        let asked = watched(&backend, options.token.as_ref(), "open a repository");
+        let (config, keys) = store_keys::open(asked.as_ref(), secret)?;
         Ok(Repository { store: Arc::new(Store::new(backend, config, keys, options.state_folder.as_deref())) })
     }
 

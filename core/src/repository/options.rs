@@ -1,5 +1,6 @@
 //! How repositories are created and opened.
 
+use crate::cancel::CancelToken;
 use crate::chunker::ChunkSizes;
 use crate::crypto::password::Cost;
 use crate::format::config::Sizes;
@@ -20,6 +21,7 @@ pub struct CreateOptions {
     cost: Cost,
     parity: Option<u8>,
     pub(super) state_folder: Option<PathBuf>,
+    pub(super) token: Option<CancelToken>,
 }
 
 impl CreateOptions {
@@ -89,6 +91,13 @@ impl CreateOptions {
         self
     }
 
+    /// What ends the creation, as [`OpenOptions::cancel_token`] does an opening.
+    #[must_use]
+    pub fn cancel_token(mut self, token: CancelToken) -> Self {
+        self.token = Some(token);
+        self
+    }
+
     pub(super) fn new_repository(&self) -> NewRepository {
         NewRepository { sizes: self.sizes, parity: self.parity, label: self.label.clone(), cost: self.cost }
     }
@@ -99,6 +108,7 @@ impl CreateOptions {
 #[non_exhaustive]
 pub struct OpenOptions {
     pub(super) state_folder: Option<PathBuf>,
+    pub(super) token: Option<CancelToken>,
 }
 
 impl OpenOptions {
@@ -115,6 +125,23 @@ impl OpenOptions {
     #[must_use]
     pub fn state_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.state_folder = Some(folder.into());
+        self
+    }
+
+    /// What ends the opening: once the token is cancelled, nothing more is asked of the storage, and no further try at a
+    /// passphrase begins. The repository that was opened does not listen to it.
+    ///
+    /// ```
+    /// # use strongroom::{CancelToken, ErrorKind, MemoryBackend, OpenOptions, Repository, Secret};
+    /// let token = CancelToken::new();
+    /// token.cancel();
+    /// let options = OpenOptions::new().cancel_token(token);
+    /// let refused = Repository::open_with(MemoryBackend::new(), &Secret::passphrase("correct horse"), &options);
+    /// assert_eq!(refused.unwrap_err().kind(), ErrorKind::Cancelled);
+    /// ```
+    #[must_use]
+    pub fn cancel_token(mut self, token: CancelToken) -> Self {
+        self.token = Some(token);
         self
     }
 }

@@ -15,6 +15,19 @@ pub(super) struct Cancelling {
     pub(super) operation: &'static str,
 }
 
+/// The same backend, which answers nothing more once the token is cancelled; without one, just that backend.
+pub(crate) fn watched(
+    backend: &Arc<dyn Backend>,
+    token: Option<&CancelToken>,
+    operation: &'static str,
+) -> Arc<dyn Backend> {
+    let inner = Arc::clone(backend);
+    match token.cloned() {
+        Some(token) => Arc::new(Cancelling { inner, token, operation }),
+        None => inner,
+    }
+}
+
 impl Cancelling {
     fn check(&self) -> Result<()> {
         self.token.check(self.operation)

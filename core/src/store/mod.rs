@@ -43,7 +43,7 @@ use crate::error::{Error, ErrorKind, Result, corrupt, internal};
 use crate::format::config::Config;
 use crate::format::entry::Timestamp;
 use crate::id::{PackId, SessionId, SlotId};
-use cancelling::Cancelling;
+pub(crate) use cancelling::watched;
 use index::Index;
 use keys::Keys;
 use std::collections::{BTreeSet, HashMap};
@@ -133,8 +133,7 @@ impl Store {
 
     /// The same store for one operation: once that is cancelled, nothing more is asked of the storage.
     pub(crate) fn within(&self, token: &CancelToken, operation: &'static str) -> Self {
-        let inner = Arc::clone(&self.backend);
-        let backend = Arc::new(Cancelling { inner, token: token.clone(), operation });
+        let backend = watched(&self.backend, Some(token), operation);
         let bound = Some((token.clone(), operation));
         Store { backend, unbound: Arc::clone(&self.unbound), bound, shared: Arc::clone(&self.shared) }
     }

@@ -11,7 +11,6 @@ use crate::options::{read, sr_snapshot_filter};
 use crate::records::{sr_entry, sr_repository_stats, sr_snapshot, sr_snapshot_listing};
 use crate::types::{sr_bytes, sr_error_record, sr_status, sr_timestamp};
 use std::ffi::c_char;
-use strongroom_bindings::RunOptions;
 use strongroom_bindings::options::Pattern;
 
 /// The snapshots that `filter` (NULL for all) accepts, oldest first by the clocks of their devices.
@@ -212,7 +211,8 @@ pub unsafe extern "C" fn sr_listing_next(
     unsafe { answer(error, OPERATION, work) }
 }
 
-/// The paths on which two snapshots differ, in ascending order. `out` is pulled with sr_differences_next and closed with
+/// The paths on which two snapshots differ, in ascending order. They are looked for on a thread of the library, which `run` stops, and
+/// which ends with the listing. `out` is pulled with sr_differences_next and closed with
 /// sr_differences_close.
 ///
 /// # Safety
@@ -222,6 +222,7 @@ pub unsafe extern "C" fn sr_diff(
     repository: sr_repository,
     before: *const c_char,
     after: *const c_char,
+    run: sr_run,
     out: *mut sr_differences,
     error: *mut *const sr_error_record,
 ) -> sr_status {
@@ -232,7 +233,7 @@ pub unsafe extern "C" fn sr_diff(
             let out = Out::new(out, OPERATION)?;
             let repository = repository_of(repository, OPERATION)?;
             let (before, after) = (text(before, OPERATION)?, text(after, OPERATION)?);
-            let listing = repository.diff(&before, &after, RunOptions::default())?;
+            let listing = repository.diff(&before, &after, run_of(run, OPERATION)?.options())?;
             out.put(sr_differences { id: insert(Differences(listing)) });
             Ok(())
         }

@@ -5,6 +5,7 @@ use crate::callbacks::{Storage, sr_backend_callbacks};
 use crate::handles::{get, insert};
 use crate::input::{self, Out, answer, bytes, text};
 use crate::objects::{sr_backend, sr_device_key, sr_device_request, sr_secret};
+use crate::options::{read, sr_retry_options};
 use crate::types::{sr_bytes, sr_error_record, sr_status};
 use std::ffi::c_char;
 use std::sync::Arc;
@@ -71,6 +72,32 @@ pub unsafe extern "C" fn sr_backend_host(
         unsafe {
             let out = Out::new(out, OPERATION)?;
             out.put(sr_backend { id: insert(Backend::host(Arc::new(Storage::new(callbacks, OPERATION)?))) });
+            Ok(())
+        }
+    };
+    // SAFETY: as above.
+    unsafe { answer(error, OPERATION, work) }
+}
+
+/// The same storage, whose calls are tried again when they fail for a reason that passes. `options` may be NULL. `out` is closed with
+/// sr_backend_close; `backend` may be closed before.
+///
+/// # Safety
+/// Pointers are NULL or what the header's introduction says of such arguments.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sr_backend_retry(
+    backend: sr_backend,
+    options: *const sr_retry_options,
+    out: *mut sr_backend,
+    error: *mut *const sr_error_record,
+) -> sr_status {
+    const OPERATION: &str = "try storage again";
+    let work = || -> strongroom_bindings::Result<()> {
+        // SAFETY: the contract of this function, which is that of what is called here.
+        unsafe {
+            let out = Out::new(out, OPERATION)?;
+            let backend = get::<Backend>(backend.id, OPERATION)?;
+            out.put(sr_backend { id: insert(backend.retrying(&read(options, OPERATION)?)) });
             Ok(())
         }
     };

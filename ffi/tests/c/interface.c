@@ -4,10 +4,12 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <threads.h>
+#include <time.h>
 
 static int checks;
 
@@ -65,6 +67,9 @@ typedef struct {
     pthread_mutex_t lock;
     object *first;
     int fail_puts;
+    /* Of three puts only the third is answered, and no read at all. */
+    bool busy, down;
+    int puts;
     atomic_int dropped;
     sr_repository reenter;
 } storage;
@@ -86,6 +91,10 @@ static sr_status put(void *data, const char *name, const sr_bytes *parts, size_t
         failure->has_retry_after_ms = true;
         failure->retry_after_ms = 250;
         status = SR_ERROR_KIND_STORAGE_FULL;
+    } else if (all->busy && ++all->puts % 3 != 0) {
+        failure->has_retry_after_ms = true;
+        failure->retry_after_ms = 1;
+        status = SR_ERROR_KIND_UNAVAILABLE;
     } else if (find(all, name)) {
         status = SR_ERROR_KIND_ALREADY_EXISTS;
     } else {
@@ -108,10 +117,13 @@ static sr_status put(void *data, const char *name, const sr_bytes *parts, size_t
 static sr_status get(void *data, const char *name, uint64_t offset, uint8_t *buffer, size_t length, sr_failure *failure) {
     storage *all = data;
     sr_status status = SR_OK;
-    (void)failure;
     pthread_mutex_lock(&all->lock);
     object *one = find(all, name);
-    if (!one)
+    if (all->down) {
+        failure->has_retry_after_ms = true;
+        failure->retry_after_ms = 60000;
+        status = SR_ERROR_KIND_UNAVAILABLE;
+    } else if (!one)
         status = SR_ERROR_KIND_NOT_FOUND;
     else if (offset > one->length || length > one->length - offset)
         status = SR_ERROR_KIND_CORRUPT;
@@ -256,6 +268,14 @@ static sr_repository make(sr_backend backend) {
     return repository;
 }
 
+static void empty(storage *all) {
+    while (all->first) {
+        char name[256];
+        snprintf(name, sizeof name, "%s", all->first->name);
+        remove_object(all, name, NULL);
+    }
+}
+
 static void round_trip(void) {
     storage all = {.lock = PTHREAD_MUTEX_INITIALIZER};
     sr_backend backend;
@@ -389,11 +409,7 @@ static void round_trip(void) {
         thrd_sleep(&pause, NULL);
     }
     CHECK(all.dropped == 1);
-    while (all.first) {
-        char name[256];
-        snprintf(name, sizeof name, "%s", all.first->name);
-        remove_object(&all, name, NULL);
-    }
+    empty(&all);
 }
 
 static void bad_input(void) {
@@ -482,6 +498,134 @@ static void bad_input(void) {
     CHECK(strlen(sr_version()) >= 5);
 }
 
+/* ---- what ends openings, waits and comparisons ---- */
+
+static void *cancel_soon(void *data) {
+    thrd_sleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    sr_run_cancel(*(sr_run *)data, NULL);
+    return NULL;
+}
+
+static sr_status dawdle(void *data, const sr_progress *progress, sr_failure *failure) {
+    (void)progress;
+    (void)failure;
+    (*(atomic_int *)data)++;
+    thrd_sleep(&(struct timespec){.tv_sec = 1}, NULL);
+    return SR_OK;
+}
+
+static void stopping(void) {
+    storage all = {.lock = PTHREAD_MUTEX_INITIALIZER, .busy = true};
+    sr_backend backend, impatient, patient, waiting, unused_backend;
+    sr_secret secret;
+    sr_repository repository, unused;
+    sr_backend_callbacks callbacks = callbacks_of(&all);
+    OK(sr_backend_host(&callbacks, &backend, &error));
+    OK(sr_secret_passphrase(bytes("correct horse"), &secret, &error));
+
+    sr_retry_options twice = {.struct_size = sizeof twice, .tries = 2}, thrice = {.struct_size = sizeof thrice, .tries = 3};
+    OK(sr_backend_retry(backend, &twice, &impatient, &error));
+    OK(sr_backend_retry(backend, &thrice, &patient, &error));
+    sr_create_options create = {.struct_size = sizeof create, .cost = cheapest()};
+    FAILS(SR_ERROR_KIND_UNAVAILABLE, sr_repository_create(impatient, secret, &create, NULL, &unused, &error));
+    all.puts = 0;
+    OK(sr_repository_create(patient, secret, &create, NULL, &repository, &error));
+    CHECK(all.puts >= 3);
+    all.busy = false;
+
+    sr_run run, none = {0};
+    sr_source source;
+    sr_differences differences;
+    const sr_difference_list *list = NULL;
+    const sr_backup_report *first, *second;
+    sr_stream_options place = {.struct_size = sizeof place, .path = bytes("a")};
+    OK(sr_source_bytes(&place, bytes("one"), &source, &error));
+    OK(sr_backup(repository, source, NULL, none, &first, &error));
+    OK(sr_source_bytes(&place, bytes("two"), &source, &error));
+    OK(sr_backup(repository, source, NULL, none, &second, &error));
+    OK(sr_run_new(NULL, NULL, NULL, &run, &error));
+    OK(sr_diff(repository, first->snapshot, second->snapshot, run, &differences, &error));
+    OK(sr_differences_next(differences, 10, &list, &error));
+    CHECK(list->count == 1 && list->items[0].change == SR_CHANGE_KIND_CHANGED);
+    sr_free(list);
+    sr_differences_close(differences);
+    /* Closing what it compared leaves the run to others; cancelling it ends what comes after. */
+    OK(sr_diff(repository, first->snapshot, second->snapshot, run, &differences, &error));
+    sr_differences_close(differences);
+    OK(sr_run_cancel(run, &error));
+    OK(sr_diff(repository, first->snapshot, second->snapshot, run, &differences, &error));
+    FAILS(SR_ERROR_KIND_CANCELLED, sr_differences_next(differences, 10, &list, &error));
+    sr_differences_close(differences);
+    FAILS(SR_ERROR_KIND_INVALID_ARGUMENT,
+          sr_diff(repository, first->snapshot, second->snapshot, (sr_run){4711}, &differences, &error));
+    sr_free(first);
+    sr_free(second);
+
+    sr_open_options open = {.struct_size = sizeof open, .run = run};
+    FAILS(SR_ERROR_KIND_CANCELLED, sr_repository_open(backend, secret, &open, NULL, &unused, &error));
+    create.run = run;
+    FAILS(SR_ERROR_KIND_CANCELLED, sr_repository_create(backend, secret, &create, NULL, &unused, &error));
+    /* Options of a caller that was compiled before they had a run. */
+    open.struct_size = offsetof(sr_open_options, run);
+    OK(sr_repository_open(backend, secret, &open, NULL, &unused, &error));
+    sr_repository_close(unused);
+    sr_run_close(run);
+
+    all.down = true;
+    OK(sr_run_new(NULL, NULL, NULL, &run, &error));
+    sr_retry_options until = {.struct_size = sizeof until, .longest_wait_ms = 30000, .run = run};
+    OK(sr_backend_retry(backend, &until, &waiting, &error));
+    pthread_t canceller;
+    time_t begun = time(NULL);
+    CHECK(pthread_create(&canceller, NULL, cancel_soon, &run) == 0);
+    FAILS(SR_ERROR_KIND_CANCELLED, sr_repository_open(waiting, secret, NULL, NULL, &unused, &error));
+    CHECK(time(NULL) - begun < 10);
+    CHECK(pthread_join(canceller, NULL) == 0);
+    FAILS(SR_ERROR_KIND_INVALID_ARGUMENT, sr_backend_retry((sr_backend){0}, NULL, &unused_backend, &error));
+
+    all.down = false;
+    sr_run_close(run);
+
+    /* A listener that blocks holds nothing up: what it is too slow for is left out. */
+    static atomic_int heard;
+    const sr_check_report *checked;
+    OK(sr_run_new(NULL, dawdle, &heard, &run, &error));
+    OK(sr_check(repository, NULL, run, &checked, &error));
+    CHECK(checked->problem_count == 0 && heard <= 2);
+    sr_free(checked);
+    sr_run_close(run);
+
+    /* Lengths that no memory has room for. */
+    sr_file file;
+    sr_listing listing;
+    uint8_t buffer[8];
+    size_t count = 7;
+    const sr_entry_list *batch;
+    const sr_snapshot *snapshot;
+    OK(sr_get_snapshot(repository, "latest", NULL, &snapshot, &error));
+    OK(sr_open_file(repository, snapshot->id, bytes("a"), &file, &error));
+    OK(sr_file_read_at(file, UINT64_MAX, buffer, sizeof buffer, &count, &error));
+    CHECK(count == 0);
+    FAILS(SR_ERROR_KIND_INVALID_ARGUMENT, sr_file_read_at(file, 0, buffer, SIZE_MAX, &count, &error));
+    FAILS(SR_ERROR_KIND_INVALID_ARGUMENT, sr_file_read_at(file, 0, NULL, 8, &count, &error));
+    sr_file_close(file);
+    OK(sr_list(repository, snapshot->id, bytes(""), true, &listing, &error));
+    OK(sr_listing_next(listing, SIZE_MAX, &batch, &error));
+    CHECK(batch->count == 1);
+    sr_free(batch);
+    sr_listing_close(listing);
+    sr_free(snapshot);
+
+    sr_repository_close(repository);
+    sr_secret_close(secret);
+    sr_backend_close(impatient);
+    sr_backend_close(patient);
+    sr_backend_close(waiting);
+    sr_backend_close(backend);
+    CHECK(all.dropped == 1);
+    empty(&all);
+}
+
 /* ---- many threads, one of which closes ---- */
 
 typedef struct {
@@ -532,6 +676,7 @@ static void threads(void) {
 int main(void) {
     round_trip();
     bad_input();
+    stopping();
     threads();
     printf("1 passed, 0 failed: %d checks\n", checks);
     return 0;

@@ -304,7 +304,8 @@ unsafe fn call(script: &mut Script<'_>, world: &mut World, error: *mut *const sr
             19 => {
                 let mut out = sr_differences { id: 0 };
                 let (repository, before) = (repository(script, world), world.snapshot(script));
-                let status = sr_diff(repository, before, world.snapshot(script), &raw mut out, error);
+                let run = sr_run { id: if script.byte() & 1 == 0 { 0 } else { world.handle(script) } };
+                let status = sr_diff(repository, before, world.snapshot(script), run, &raw mut out, error);
                 world.given(status, out.id);
                 status
             }

@@ -55,11 +55,12 @@ impl NativeRepository {
         secret: &NativeSecret,
         options: NativeCreateOptions,
         log: Option<&Host>,
+        token: &NativeToken,
     ) -> Result<Object<'env>> {
         let (backend, secret, log) = (backend.inner.clone(), secret.inner.clone(), sink(log));
         let shared = Arc::clone(&environment.shared);
-        long(env, &environment.shared, "create a repository", RunOptions::default(), move |_| {
-            let inner = Repository::create(&backend, &secret, &options.common()?, log)?;
+        long(env, &environment.shared, "create a repository", run_options(None, token, None), move |run| {
+            let inner = Repository::create(&backend, &secret, &options.common(run.token().clone())?, log)?;
             Ok(NativeRepository { inner, shared, workers: Arc::default() })
         })
     }
@@ -76,11 +77,12 @@ impl NativeRepository {
         secret: &NativeSecret,
         options: NativeOpenOptions,
         log: Option<&Host>,
+        token: &NativeToken,
     ) -> Result<Object<'env>> {
         let (backend, secret, log) = (backend.inner.clone(), secret.inner.clone(), sink(log));
         let shared = Arc::clone(&environment.shared);
-        long(env, &environment.shared, "open a repository", RunOptions::default(), move |_| {
-            let inner = Repository::open(&backend, &secret, &options.common(), log)?;
+        long(env, &environment.shared, "open a repository", run_options(None, token, None), move |run| {
+            let inner = Repository::open(&backend, &secret, &options.common(run.token().clone()), log)?;
             Ok(NativeRepository { inner, shared, workers: Arc::default() })
         })
     }

@@ -81,6 +81,14 @@ class Backend:
     def memory() -> Backend: ...
     @staticmethod
     def custom(store: ObjectStore) -> Backend: ...
+    def retrying(
+        self,
+        *,
+        tries: int | None = None,
+        within: AnySpan | None = None,
+        longest_wait: AnySpan | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Backend: ...
     @property
     def location(self) -> str: ...
 
@@ -208,10 +216,16 @@ class Repository:
         parity: int | None = None,
         state_folder: AnyPath | None = None,
         logger: Logger | None = None,
+        cancel: CancelToken | None = None,
     ) -> Repository: ...
     @staticmethod
     def open(
-        backend: _Backend, secret: _Secret, *, state_folder: AnyPath | None = None, logger: Logger | None = None
+        backend: _Backend,
+        secret: _Secret,
+        *,
+        state_folder: AnyPath | None = None,
+        logger: Logger | None = None,
+        cancel: CancelToken | None = None,
     ) -> Repository: ...
     def close(self) -> None: ...
     @property

@@ -327,13 +327,15 @@ class Repository:
 
     @classmethod
     async def create(cls, *args: Any, **kwargs: Any) -> Repository:
-        """Creates a repository: the arguments are those of `strongroom.Repository.create`."""
-        return cls(await _apart(lambda: strongroom.Repository.create(*args, **kwargs)))
+        """Creates a repository, as `strongroom.Repository.create` does. Cancelling the task cancels that."""
+        token = kwargs.setdefault("cancel", strongroom.CancelToken())
+        return cls(await _apart(lambda: strongroom.Repository.create(*args, **kwargs), token))
 
     @classmethod
     async def open(cls, *args: Any, **kwargs: Any) -> Repository:
-        """Opens a repository: the arguments are those of `strongroom.Repository.open`."""
-        return cls(await _apart(lambda: strongroom.Repository.open(*args, **kwargs)))
+        """Opens a repository, as `strongroom.Repository.open` does. Cancelling the task cancels that."""
+        token = kwargs.setdefault("cancel", strongroom.CancelToken())
+        return cls(await _apart(lambda: strongroom.Repository.open(*args, **kwargs), token))
 
     async def close(self) -> None:
         """Lets go of it; what is called after that raises ClosedError."""

@@ -9,13 +9,13 @@ use crate::args::{ChunkSizesArg, CostArg, Path, Text};
 use crate::convert::ToPython;
 use crate::errors::raise;
 use crate::host::Logger;
-use crate::run::{CancelToken, operate, small};
+use crate::run::{CancelToken, operate, options, small};
 use crate::storage::{backend, secret};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::Arc;
 use strongroom_bindings::options::{CreateOptions, OpenOptions};
-use strongroom_bindings::{self as common, LogSink, RunOptions};
+use strongroom_bindings::{self as common, LogSink};
 
 /// An opened repository. Any number of threads may use it at once.
 ///
@@ -43,11 +43,11 @@ impl Repository {
     /// Creates a repository whose owner is whoever holds `secret`.
     ///
     /// `label` names the first key, `cost` says what one try at the passphrase costs, `parity` how much recovery data packs get, in
-    /// percent. `state_folder` is a folder of this machine that makes the next opening and backup faster. `logger` hears what happens;
+    /// percent. `cancel` ends the creation. `state_folder` is a folder of this machine that makes the next opening and backup faster. `logger` hears what happens;
     /// nothing is logged without one.
     #[staticmethod]
     #[pyo3(signature = (backend, secret, *, label=Text::default(), cost=None, chunk_sizes=None, segment_size=None, pack_size=None,
-        inline_limit=None, parity=None, state_folder=None, logger=None))]
+        inline_limit=None, parity=None, state_folder=None, logger=None, cancel=None))]
     #[allow(clippy::too_many_arguments)] // keyword arguments
     fn create(
         py: Python<'_>,
@@ -62,9 +62,10 @@ impl Repository {
         parity: Option<u8>,
         state_folder: Option<Path>,
         logger: Option<Py<PyAny>>,
+        cancel: Option<&Bound<'_, CancelToken>>,
     ) -> PyResult<Self> {
         let (backend, secret) = (self::backend(backend)?, self::secret(secret)?);
-        let options = CreateOptions {
+        let mut options = CreateOptions {
             label: label.0,
             cost: cost.map(Into::into),
             chunk_sizes: chunk_sizes.map(Into::into),
@@ -73,9 +74,11 @@ impl Repository {
             inline_limit,
             parity,
             state_folder: state_folder.map(|path| path.0),
+            cancel_token: None,
         };
         let log = sink(logger);
-        let repository = operate(py, "create a repository", RunOptions::default(), move |_| {
+        let repository = operate(py, "create a repository", self::options(None, cancel, None), move |run| {
+            options.cancel_token = Some(run.token().clone());
             common::Repository::create(&backend, &secret, &options, log)
         })?;
         Ok(Repository { repository })
@@ -84,20 +87,22 @@ impl Repository {
     /// Opens a repository.
     ///
     /// `state_folder` is a folder of this machine that makes the next opening and backup faster. `logger` hears what happens; nothing
-    /// is logged without one.
+    /// is logged without one. `cancel` ends the opening.
     #[staticmethod]
-    #[pyo3(signature = (backend, secret, *, state_folder=None, logger=None))]
+    #[pyo3(signature = (backend, secret, *, state_folder=None, logger=None, cancel=None))]
     fn open(
         py: Python<'_>,
         backend: &Bound<'_, PyAny>,
         secret: &Bound<'_, PyAny>,
         state_folder: Option<Path>,
         logger: Option<Py<PyAny>>,
+        cancel: Option<&Bound<'_, CancelToken>>,
     ) -> PyResult<Self> {
         let (backend, secret) = (self::backend(backend)?, self::secret(secret)?);
-        let options = OpenOptions { state_folder: state_folder.map(|path| path.0) };
+        let mut options = OpenOptions { state_folder: state_folder.map(|path| path.0), cancel_token: None };
         let log = sink(logger);
-        let repository = operate(py, "open a repository", RunOptions::default(), move |_| {
+        let repository = operate(py, "open a repository", self::options(None, cancel, None), move |run| {
+            options.cancel_token = Some(run.token().clone());
             common::Repository::open(&backend, &secret, &options, log)
         })?;
         Ok(Repository { repository })

@@ -9,6 +9,8 @@ public struct Listing<Element: Sendable>: AsyncSequence, Sendable {
 
     private static var batchSize: Int32 { 256 }
 
+    /// How it runs, where that is for its caller to say.
+    var run: Run?
     let begin: @Sendable (RunHandle) throws -> Batches
     let onUnreadable: (@Sendable (StrongroomError) -> Void)?
 
@@ -65,7 +67,7 @@ public struct Listing<Element: Sendable>: AsyncSequence, Sendable {
 
         private mutating func opened() async throws -> Open {
             if let open { return open }
-            let (begin, run) = (listing.begin, try RunHandle(budget: nil, progress: nil))
+            let (begin, run) = (listing.begin, try listing.run?.handle ?? RunHandle(budget: nil, progress: nil))
             let made = Open(run, try await operate(run) { try begin(run) })
             open = made
             return made

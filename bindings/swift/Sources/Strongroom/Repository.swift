@@ -16,9 +16,10 @@ public final class Repository: Sendable {
         log: (@Sendable (LogEvent) -> Void)? = nil
     ) async throws -> Repository {
         let (backend, secret, log) = (backend.handle, secret.handle, log.map(Log.init))
+        let run = try fresh()
         return Repository(
-            try await operate(fresh()) {
-                try RepositoryHandle.create(backend: backend, secret: secret, options: options, log: log)
+            try await operate(run) {
+                try RepositoryHandle.create(backend: backend, secret: secret, options: options, log: log, run: run)
             })
     }
 
@@ -29,9 +30,10 @@ public final class Repository: Sendable {
         log: (@Sendable (LogEvent) -> Void)? = nil
     ) async throws -> Repository {
         let (backend, secret, log) = (backend.handle, secret.handle, log.map(Log.init))
+        let run = try fresh()
         return Repository(
-            try await operate(fresh()) {
-                try RepositoryHandle.open(backend: backend, secret: secret, options: options, log: log)
+            try await operate(run) {
+                try RepositoryHandle.open(backend: backend, secret: secret, options: options, log: log, run: run)
             })
     }
 
@@ -191,9 +193,10 @@ public final class Repository: Sendable {
             }, onUnreadable: onUnreadable)
     }
 
-    /// The paths on which two snapshots differ, in ascending order.
-    public func diff(_ before: String, _ after: String) -> Listing<Difference> {
+    /// The paths on which two snapshots differ, in ascending order. `run` bounds the work and hears how it goes on.
+    public func diff(_ before: String, _ after: String, run: Run = Run()) -> Listing<Difference> {
         Listing(
+            run: run,
             begin: { [handle] run in
                 let differences = try handle.diff(before: before, after: after, run: run)
                 return .init(next: { try differences.nextBatch(atMost: $0) }, end: { differences.shutdown() })

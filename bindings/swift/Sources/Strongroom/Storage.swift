@@ -54,6 +54,12 @@ public final class Backend: Sendable, CustomStringConvertible {
         Backend(BackendHandle.foreign(storage: Adapter(storage)))
     }
 
+    /// The same storage, whose calls are tried again when they fail for a reason that passes, such as
+    /// ``StrongroomError/unavailable(_:)``. Cancelling `run` ends a wait.
+    public func retrying(_ options: RetryOptions = RetryOptions(), run: Run? = nil) throws -> Backend {
+        Backend(try call { try handle.retrying(options: options, run: try run?.handle) })
+    }
+
     /// Where it is, for messages.
     public var location: String { handle.location() }
 

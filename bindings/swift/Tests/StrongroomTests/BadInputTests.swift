@@ -117,6 +117,27 @@ final class BadInputTests: XCTestCase {
         XCTAssertTrue(sound)
     }
 
+    func testCallbacksMayUseTheLibraryAndBlock() async throws {
+        let inner = try await repository()
+        let outer = try await repository()
+        let calls = Guarded(0)
+        let pieces = AsyncThrowingStream<Data, any Error>(unfolding: {
+            let number = calls.with { calls in
+                calls += 1
+                return calls
+            }
+            if number > 3 { return nil }
+            _ = try await outer.snapshots()
+            _ = try await inner.backup(.bytes("inside", noise(10)))
+            return Data([1])
+        })
+        let slow = Run { _ in Thread.sleep(forTimeInterval: 0.5) }
+        let report = try await outer.backup(.stream("a", pieces), run: slow)
+        XCTAssertEqual(report.bytes, 3)
+        let made = try await inner.snapshots().snapshots
+        XCTAssertEqual(made.count, 3)
+    }
+
     func testManyTasksAtOnce() async throws {
         let repository = try await repository(.of(Dictionary()))
         try await withThrowingTaskGroup(of: String.self) { group in

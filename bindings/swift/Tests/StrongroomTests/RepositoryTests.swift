@@ -149,6 +149,48 @@ final class RepositoryTests: XCTestCase {
         XCTAssertTrue(behind.isEmpty)
     }
 
+    func testOpeningEndsWithItsTask() async throws {
+        let dictionary = Dictionary()
+        try await repository(.of(dictionary)).close()
+        let slow = Busy(dictionary, delay: .milliseconds(100))
+        let opening = Task { try await Repository.open(.of(slow), secret()) }
+        while slow.reads.with({ $0 }) == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        opening.cancel()
+        do {
+            _ = try await opening.value
+            XCTFail("it was opened")
+        } catch {
+            XCTAssertTrue(error is CancellationError, "\(error)")
+        }
+    }
+
+    func testStorageIsTriedAgain() async throws {
+        let busy = Busy(Dictionary(), isBusy: true)
+        await fails(.unavailable) { _ = try await repository(Backend.of(busy).retrying(RetryOptions(tries: 2))) }
+        busy.puts.with { $0 = 0 }
+        try await repository(Backend.of(busy).retrying(RetryOptions(tries: 3))).close()
+        XCTAssertGreaterThanOrEqual(busy.puts.with { $0 }, 3)
+        let run = Run()
+        let patient = try Backend.of(busy).retrying(RetryOptions(longestWait: .seconds(30)), run: run)
+        Task {
+            try await Task.sleep(for: .milliseconds(100))
+            run.cancel()
+        }
+        await fails(.cancelled) { _ = try await Repository.open(patient, secret()) }
+    }
+
+    func testComparingRunsAsItIsTold() async throws {
+        let repository = try await repository()
+        let first = try await repository.backup(.bytes("a", noise(1))).snapshot!
+        let second = try await repository.backup(.bytes("b", noise(2))).snapshot!
+        let run = Run()
+        let found = try await repository.diff(first, second, run: run).all()
+        XCTAssertEqual(found.count, 2)
+        XCTAssertNotNil(run.progress)
+        run.cancel()
+        await fails(.cancelled) { _ = try await repository.diff(first, second, run: run).all() }
+    }
+
     func testTheLogIsTold() async throws {
         let told = Guarded<[LogEvent]>([])
         let repository = try await Repository.create(

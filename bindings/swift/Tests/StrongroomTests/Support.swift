@@ -51,6 +51,42 @@ final class Dictionary: Storage {
     }
 }
 
+/// A dictionary that is slow to be read, or busy: then it answers the third of three puts only, and no read.
+final class Busy: Storage {
+    let puts = Guarded(0)
+    let reads = Guarded(0)
+    private let dictionary: Dictionary
+    private let delay: Duration
+    private let isBusy: Bool
+
+    init(_ dictionary: Dictionary, delay: Duration = .zero, isBusy: Bool = false) {
+        self.dictionary = dictionary
+        self.delay = delay
+        self.isBusy = isBusy
+    }
+
+    func put(_ name: String, _ data: Data) async throws {
+        let number = puts.with { puts in
+            puts += 1
+            return puts
+        }
+        if isBusy && number % 3 != 0 { throw StrongroomError(.unavailable, "busy", retryAfter: .milliseconds(1)) }
+        try await dictionary.put(name, data)
+    }
+
+    func read(_ name: String, offset: Int64, length: Int64) async throws -> Data {
+        reads.with { $0 += 1 }
+        if isBusy { throw StrongroomError(.unavailable, "down", retryAfter: .seconds(60)) }
+        try await Task.sleep(for: delay)
+        return try await dictionary.read(name, offset: offset, length: length)
+    }
+
+    func stat(_ name: String) async throws -> StoredObject { try await dictionary.stat(name) }
+    func list(_ folder: String) async throws -> [StoredObject] { try await dictionary.list(folder) }
+    func delete(_ name: String) async throws { try await dictionary.delete(name) }
+    var location: String { "a busy dictionary" }
+}
+
 let cheap = Cost(memoryKib: 19 * 1024, passes: 2, lanes: 1)
 
 func secret() -> Secret { .passphrase("correct horse battery staple") }

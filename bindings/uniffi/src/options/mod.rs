@@ -7,7 +7,7 @@ pub use care::*;
 pub use work::*;
 
 use crate::values::{LocalPath, Nanoseconds, fit, fit_option};
-use strongroom_bindings::{Result, options};
+use strongroom_bindings::{Result, Run, options};
 
 /// What one try at a passphrase costs, by the parameters of Argon2id.
 #[derive(Debug, Clone, Copy, uniffi::Record)]
@@ -41,6 +41,31 @@ pub struct ChunkSizes {
     pub max: i32,
 }
 
+/// How calls are tried again that storage could not answer at the moment.
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct RetryOptions {
+    /// How often a call is tried, the first time included.
+    #[uniffi(default = None)]
+    pub tries: Option<i32>,
+    /// No try begins later than this after the first.
+    #[uniffi(default = None)]
+    pub within: Option<Nanoseconds>,
+    /// No wait is longer than this, whatever an error asks for.
+    #[uniffi(default = None)]
+    pub longest_wait: Option<Nanoseconds>,
+}
+
+impl RetryOptions {
+    pub(crate) fn into_common(self, run: Option<&Run>) -> Result<options::RetryOptions> {
+        Ok(options::RetryOptions {
+            tries: fit_option(self.tries, "number of tries")?,
+            within_ms: self.within.map(|time| time.milliseconds("time of tries")).transpose()?,
+            longest_wait_ms: self.longest_wait.map(|time| time.milliseconds("longest wait")).transpose()?,
+            cancel_token: run.map(|run| run.token().clone()),
+        })
+    }
+}
+
 /// Options of creating a repository.
 #[derive(Debug, Clone, uniffi::Record)]
 pub struct CreateOptions {
@@ -71,7 +96,7 @@ pub struct CreateOptions {
 }
 
 impl CreateOptions {
-    pub(crate) fn into_common(self) -> Result<options::CreateOptions> {
+    pub(crate) fn into_common(self, run: &Run) -> Result<options::CreateOptions> {
         let chunk_sizes = self.chunk_sizes.map(|sizes| -> Result<_> {
             Ok(options::ChunkSizes {
                 min: fit(sizes.min, "least length of chunks")?,
@@ -88,6 +113,7 @@ impl CreateOptions {
             inline_limit: fit_option(self.inline_limit, "size of small files")?,
             parity: fit_option(self.parity, "share of parity")?,
             state_folder: self.state_folder.map(|folder| folder.0),
+            cancel_token: Some(run.token().clone()),
         })
     }
 }
@@ -101,8 +127,9 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    pub(crate) fn into_common(self) -> options::OpenOptions {
-        options::OpenOptions { state_folder: self.state_folder.map(|folder| folder.0) }
+    pub(crate) fn into_common(self, run: &Run) -> options::OpenOptions {
+        let state_folder = self.state_folder.map(|folder| folder.0);
+        options::OpenOptions { state_folder, cancel_token: Some(run.token().clone()) }
     }
 }
 

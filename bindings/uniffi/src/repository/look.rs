@@ -8,7 +8,6 @@ use crate::records::{Entry, RepositoryStats, SessionInfo, Snapshot, SnapshotList
 use crate::run::RunHandle;
 use crate::values::{Convert, RawName, Timestamp};
 use std::sync::Arc;
-use strongroom_bindings::RunOptions;
 use strongroom_bindings::options::Pattern;
 
 #[uniffi::export]
@@ -54,8 +53,7 @@ impl RepositoryHandle {
 
     /// The paths on which two snapshots differ.
     pub fn diff(&self, before: String, after: String, run: Arc<RunHandle>) -> NativeResult<Arc<DifferencesHandle>> {
-        let options = RunOptions { token: Some(run.inner.token().clone()), ..RunOptions::default() };
-        Ok(Arc::new(DifferencesHandle { inner: self.inner.diff(&before, &after, options)? }))
+        Ok(Arc::new(DifferencesHandle { inner: self.inner.diff(&before, &after, run.inner.options())? }))
     }
 
     /// How much the repository holds.

@@ -2,6 +2,7 @@ import java.nio.file.Path
 import kotlin.io.path.exists
 import kotlin.system.exitProcess
 import kotlin.time.measureTime
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 import strongroom.*
 
@@ -21,8 +22,7 @@ fun main(arguments: Array<String>): Unit = runBlocking {
         "calls" ->
             open(Path.of(first)).use { repository ->
                 val snapshot = repository.snapshot().id
-                var path = RawName("")
-                repository.list(snapshot, recursive = true).collect { if (it.kind == EntryKind.FILE) path = it.path }
+                val path = repository.list(snapshot, recursive = true).first { it.kind == EntryKind.FILE }.path
                 val time = measureTime { repeat(second.toInt()) { repository.entry(snapshot, path) } }
                 println(time.inWholeMicroseconds / 1e6)
             }
@@ -31,7 +31,7 @@ fun main(arguments: Array<String>): Unit = runBlocking {
 }
 
 private suspend fun open(place: Path): Repository {
-    val (backend, secret) = Pair(Backend.local(place, sync = false), Secret.passphrase("benchmark"))
+    val (backend, secret) = Pair(Backend.local(place), Secret.passphrase("correct horse battery staple"))
     val state = place.resolveSibling("${place.fileName}.state")
     return if (place.resolve("config").exists()) Repository.open(backend, secret, OpenOptions(state))
     else Repository.create(backend, secret, CreateOptions(stateFolder = state))

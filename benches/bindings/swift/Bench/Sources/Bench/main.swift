@@ -10,8 +10,8 @@ guard CommandLine.arguments.count == 4 else {
 let (verb, first, second) = (CommandLine.arguments[1], CommandLine.arguments[2], CommandLine.arguments[3])
 
 func open(_ place: String) async throws -> Repository {
-    let backend = try Backend.local(URL(fileURLWithPath: place), sync: false)
-    let (secret, state) = (Secret.passphrase("benchmark"), LocalPath(place + ".state"))
+    let backend = try Backend.local(URL(fileURLWithPath: place))
+    let (secret, state) = (Secret.passphrase("correct horse battery staple"), LocalPath(place + ".state"))
     return FileManager.default.fileExists(atPath: place + "/config")
         ? try await .open(backend, secret, options: OpenOptions(stateFolder: state))
         : try await .create(backend, secret, options: CreateOptions(stateFolder: state))
@@ -29,10 +29,11 @@ case "restore":
 case "calls":
     let repository = try await open(first)
     let snapshot = try await repository.snapshot().id
-    var path: RawName = ""
-    for try await entry in repository.list(snapshot, isRecursive: true) where entry.kind == .file { path = entry.path }
+    guard let file = try await repository.list(snapshot, isRecursive: true).first(where: { $0.kind == .file }) else {
+        exit(1)
+    }
     let began = ContinuousClock.now
-    for _ in 0..<(Int(second) ?? 0) { _ = try await repository.entry(snapshot, path) }
+    for _ in 0..<(Int(second) ?? 0) { _ = try await repository.entry(snapshot, file.path) }
     let (seconds, attoseconds) = (ContinuousClock.now - began).components
     print(Double(seconds) + Double(attoseconds) / 1e18)
 default:

@@ -157,17 +157,27 @@ private constructor(private val handle: RepositoryHandle, private val dispatcher
     private fun entries(onUnreadable: ((StrongroomException) -> Unit)?, begin: (RunHandle) -> EntriesHandle) =
         pulled(begin, EntriesHandle::nextBatch, EntriesHandle::shutdown, onUnreadable)
 
-    /** The paths on which two snapshots differ, in ascending order. */
-    public fun diff(before: String, after: String): Flow<Difference> =
-        pulled({ handle.diff(before, after, it) }, DifferencesHandle::nextBatch, DifferencesHandle::shutdown, null)
+    /**
+     * The paths on which two snapshots differ, in ascending order. [run] bounds the work and hears how it goes on; a flow that is
+     * collected twice takes it twice.
+     */
+    public fun diff(before: String, after: String, run: Run = Run()): Flow<Difference> =
+        pulled(
+            { handle.diff(before, after, it) },
+            DifferencesHandle::nextBatch,
+            DifferencesHandle::shutdown,
+            null,
+            { run.handle },
+        )
 
     private fun <H, T> pulled(
         begin: (RunHandle) -> H,
         next: (H, Int) -> List<T>,
         end: (H) -> Unit,
         onUnreadable: ((StrongroomException) -> Unit)?,
+        runs: () -> RunHandle = { RunHandle(null, null) },
     ): Flow<T> = flow {
-        val run = RunHandle(null, null)
+        val run = runs()
         val listing = operate(dispatcher, run) { begin(run) }
         try {
             while (true) {
@@ -290,7 +300,8 @@ private constructor(private val handle: RepositoryHandle, private val dispatcher
             options: CreateOptions = CreateOptions(),
             dispatcher: CoroutineDispatcher = Dispatchers.IO,
             log: ((LogEvent) -> Unit)? = null,
-        ): Repository = opened(dispatcher) { RepositoryHandle.create(backend.handle, secret.handle, options, log?.let(::Log)) }
+        ): Repository =
+            opened(dispatcher) { RepositoryHandle.create(backend.handle, secret.handle, options, log?.let(::Log), it) }
 
         /**
          * Opens a repository. [StrongroomException.NotFound] when there is none, [StrongroomException.WrongKey] when the secret
@@ -302,10 +313,13 @@ private constructor(private val handle: RepositoryHandle, private val dispatcher
             options: OpenOptions = OpenOptions(),
             dispatcher: CoroutineDispatcher = Dispatchers.IO,
             log: ((LogEvent) -> Unit)? = null,
-        ): Repository = opened(dispatcher) { RepositoryHandle.open(backend.handle, secret.handle, options, log?.let(::Log)) }
+        ): Repository =
+            opened(dispatcher) { RepositoryHandle.open(backend.handle, secret.handle, options, log?.let(::Log), it) }
 
-        private suspend fun opened(dispatcher: CoroutineDispatcher, open: () -> RepositoryHandle) =
-            Repository(operate(dispatcher, RunHandle(null, null), open), dispatcher)
+        private suspend fun opened(dispatcher: CoroutineDispatcher, open: (RunHandle) -> RepositoryHandle): Repository {
+            val run = RunHandle(null, null)
+            return Repository(operate(dispatcher, run) { open(run) }, dispatcher)
+        }
     }
 
     private class Log(private val listen: (LogEvent) -> Unit) : ForeignLog {

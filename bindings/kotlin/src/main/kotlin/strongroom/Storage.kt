@@ -43,6 +43,13 @@ public class Backend private constructor(internal val handle: BackendHandle) {
     public val location: String
         get() = handle.location()
 
+    /**
+     * The same storage, whose calls are tried again when they fail for a reason that passes, such as
+     * [StrongroomException.Unavailable]. Cancelling [run] ends a wait; the wait itself is otherwise not cut short.
+     */
+    public fun retrying(options: RetryOptions = RetryOptions(), run: Run? = null): Backend =
+        Backend(call { handle.retrying(options, run?.handle) })
+
     override fun toString(): String = "Backend($location)"
 
     public companion object {

@@ -10,6 +10,7 @@ import kotlin.io.path.readText
 import kotlin.io.path.writeText
 import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.nanoseconds
+import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
@@ -202,6 +203,66 @@ class RepositoryTest {
                 assertEquals(1_000, file.pieces(1_000).first().size)
                 assertEquals(0, file.read(content.size + 10L, 10).size)
             }
+        }
+    }
+
+    @Test
+    fun `opening ends with its coroutine`() = runBlocking {
+        val (asked, dictionary) = Pair(CompletableDeferred<Unit>(), Dictionary())
+        repository(Backend.of(dictionary)).close()
+        val slow =
+            object : Storage by dictionary {
+                override suspend fun read(name: String, offset: Long, length: Long): ByteArray {
+                    asked.complete(Unit)
+                    delay(100.milliseconds)
+                    return dictionary.read(name, offset, length)
+                }
+            }
+        val opening = async(Dispatchers.Default) { Repository.open(Backend.of(slow), secret()) }
+        asked.await()
+        opening.cancel()
+        assertThrows<CancellationException> { runBlocking { opening.await() } }
+        assertTrue(opening.isCancelled)
+    }
+
+    @Test
+    fun `storage is tried again`() = runBlocking {
+        val dictionary = Dictionary()
+        var puts = 0
+        val busy =
+            object : Storage by dictionary {
+                override suspend fun put(name: String, data: ByteArray) {
+                    puts += 1
+                    if (puts % 3 != 0) throw StrongroomException.Unavailable("busy", retryAfter = 1.milliseconds)
+                    dictionary.put(name, data)
+                }
+
+                override suspend fun read(name: String, offset: Long, length: Long): ByteArray =
+                    throw StrongroomException.Unavailable("down", retryAfter = 60.seconds)
+            }
+        val backend = Backend.of(busy)
+        failing<StrongroomException.Unavailable> { repository(backend.retrying(RetryOptions(tries = 2))) }
+        puts = 0
+        repository(backend.retrying(RetryOptions(tries = 3))).close()
+        assertTrue(puts >= 3)
+        val run = Run()
+        val patient = backend.retrying(RetryOptions(longestWait = 30.seconds), run)
+        val opening = async(Dispatchers.Default) { runCatching { Repository.open(patient, secret()) } }
+        delay(100.milliseconds)
+        run.cancel()
+        assertTrue(opening.await().exceptionOrNull() is StrongroomException.Cancelled)
+    }
+
+    @Test
+    fun `comparing runs as it is told`() = runBlocking<Unit> {
+        repository().use { repository ->
+            val first = repository.backup(Source.bytes("a", noise(1))).snapshot!!
+            val second = repository.backup(Source.bytes("b", noise(2))).snapshot!!
+            val run = Run()
+            assertEquals(2, repository.diff(first, second, run).toList().size)
+            assertNotNull(run.progress)
+            run.cancel()
+            failing<StrongroomException.Cancelled> { repository.diff(first, second, run).toList() }
         }
     }
 
