@@ -4,20 +4,26 @@
 //! lead to two sets: asked for one after another, the engine and all below it are built once for each.
 
 use crate::process;
+use crate::rust_tests::FEATURES;
 use crate::workspace::Workspace;
 use anyhow::Result;
 use std::path::PathBuf;
 
-/// The libraries of all bindings but Python's, whose packager calls cargo for that one alone, the generator of sources, and
-/// the command that the bindings are held against.
-const PACKAGES: &[&str] =
-    &["strongroom-cli", "strongroom-ffi", "strongroom-node", "strongroom-uniffi", "strongroom-uniffi-bindgen"];
+/// What cargo is asked for in the profile for tests: all libraries and programs, and one small test, which has it take the
+/// features that tests ask for into account. That is the set that the Rust tests are built with, so after them there is nothing
+/// left to build here but the libraries themselves.
+const ALL: &[&str] = &["--workspace", "--lib", "--bins", "--test", "opening", "--features", FEATURES];
 
 /// The arguments by which cargo is asked for packages in a profile: in the one for tests, always for all of them.
 pub(crate) fn arguments(packages: &[&'static str], profile: &str) -> Vec<String> {
-    let packages = if profile == "dev" { PACKAGES } else { packages };
-    let named = packages.iter().flat_map(|package| ["--package".to_owned(), (*package).to_owned()]);
-    named.chain(["--profile".to_owned(), profile.to_owned()]).collect()
+    let mut asked = Vec::new();
+    if profile == "dev" {
+        asked.extend(ALL.iter().map(|&argument| argument.to_owned()));
+    } else {
+        asked.extend(packages.iter().flat_map(|&package| ["--package".to_owned(), package.to_owned()]));
+    }
+    asked.extend(["--profile".to_owned(), profile.to_owned()]);
+    asked
 }
 
 /// Builds packages in a profile; the folder they are in.
@@ -42,7 +48,7 @@ mod tests {
     fn every_binding_asks_cargo_for_the_same_in_tests() {
         let asked = arguments(&["strongroom-ffi"], "dev");
         assert_eq!(asked, arguments(&["strongroom-node"], "dev"));
-        assert!(asked.iter().any(|argument| argument == "strongroom-node"));
+        assert!(asked.iter().any(|argument| argument == "--workspace"));
     }
 
     #[test]

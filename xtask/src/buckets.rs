@@ -16,7 +16,18 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     };
     let mut cargo = workspace.cargo();
     cargo
-        .args(["test", "--package", "strongroom-server", "--test", "vault", "bucket::", "--", "--ignored"])
+        // Of the whole workspace, although one package has it: built as the Rust tests are, there is nothing left to build.
+        .args([
+            "test",
+            "--workspace",
+            "--features",
+            rust_tests::FEATURES,
+            "--test",
+            "vault",
+            "bucket::",
+            "--",
+            "--ignored",
+        ])
         .env("STRONGROOM_TEST_WEED", environment.path("weed"));
     let mut outcome = Outcome::default();
     let status = process::watch(&mut cargo, |line| {

@@ -29,9 +29,19 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[String]) -> Result<ExitC
     process::become_it(&mut run)
 }
 
-/// Builds the `strongroom` command and runs its quickstart.
+/// Builds the account service, and runs the benchmark that puts load on it.
+pub(crate) fn bench_service(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
+    let mut build = workspace.cargo();
+    process::succeed(build.args(["build", "--release", "--package", "strongroom-server"]))?;
+    let server = workspace.target().join("release/strongroom-server").display().to_string();
+    let mut all = vec!["service".to_owned(), "--server".to_owned(), server];
+    all.extend_from_slice(arguments);
+    bench(workspace, &all)
+}
+
+/// Builds the `strongroom` command with the account service in it, and runs its quickstart.
 pub(crate) fn quickstart(workspace: &Workspace, arguments: &[String]) -> Result<ExitCode> {
-    let program = workspace.build_strongroom()?;
+    let program = workspace.build_strongroom(&["--features", "service"])?;
     // Paths among the arguments mean what they mean where the person stands.
     let mut run = std::process::Command::new(program);
     run.arg("quickstart").args(arguments);

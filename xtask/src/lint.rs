@@ -4,6 +4,7 @@ use crate::Options;
 use crate::process;
 use crate::python::Environment;
 use crate::report::{Outcome, Report};
+use crate::rust_tests::FEATURES;
 use crate::workspace::Workspace;
 use anyhow::Result;
 use std::path::PathBuf;
@@ -30,7 +31,9 @@ fn one(workspace: &Workspace, options: &Options, check: &str) -> Result<Outcome>
     let mut cargo = workspace.cargo();
     match check {
         "fmt" => cargo.args(["fmt", "--all", "--check"]),
-        "clippy" => cargo.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        "clippy" => {
+            cargo.args(["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"])
+        }
         "doc" => cargo
             .args(["doc", "--no-deps", "--workspace"])
             .env("RUSTDOCFLAGS", format!("{} -Dwarnings", flags("RUSTDOCFLAGS"))),

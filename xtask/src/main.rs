@@ -51,6 +51,8 @@ cargo xtask bench [ARGUMENT...]
 cargo xtask bench instructions [--update]
     Counts the instructions of a small job that is always the same; --update keeps what is counted in
     benches/instructions.json, which `cargo xtask test` holds every build against.
+cargo xtask bench service [ARGUMENT...]
+    Builds the account service and puts load on it: sign-ins, devices that back up at once, and large backups.
 cargo xtask bench bindings --tree DIR [--command 'NAME=PROGRAM ARGUMENT...'] [ARGUMENT...]
     Builds the programs of all languages in benches/bindings and measures backup, restore and small calls through
     each, and through other programs that are named, against Rust's.
@@ -103,6 +105,7 @@ fn run() -> Result<ExitCode> {
         }
         "bench" => match arguments.split_first() {
             Some((name, rest)) if name == "instructions" => instructions::bench(&workspace, rest),
+            Some((name, rest)) if name == "service" => commands::bench_service(&workspace, rest),
             Some((name, rest)) if name == "bindings" => overhead::run(&workspace, rest),
             _ => commands::bench(&workspace, &arguments),
         },

@@ -1,6 +1,7 @@
 //! The tests of the independent reader of the format, written in Python against the built command.
 
 use crate::Options;
+use crate::bindings;
 use crate::python::{self, Environment};
 use crate::report::Outcome;
 use crate::workspace::Workspace;
@@ -18,8 +19,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
             return Ok(Outcome::missing(format!("{FOLDER}: {}", why.0), options.all));
         }
     };
-    let strongroom = workspace.build_strongroom()?;
-
+    let strongroom = bindings::command(workspace)?;
     let strongroom = strongroom.as_os_str();
     python::pytest(workspace, options, &environment, &folder, "format-reader", &[("STRONGROOM_BIN", strongroom)])
 }

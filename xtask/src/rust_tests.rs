@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+/// What is not on by itself, and is tested all the same.
+pub(crate) const FEATURES: &str = "strongroom-cli/service";
+
 /// Runs them in the dev profile, which keeps overflow checks and debug assertions and still optimises
 /// the dependencies, where cryptography and compression spend their time.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
@@ -21,7 +24,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<Outcome> {
     }
     let _ = fs::remove_file(&list);
     let mut cargo = workspace.cargo();
-    cargo.args(["test", "--workspace", "--no-fail-fast"]).env("STRONGROOM_SKIPPED_TESTS", &list);
+    cargo
+        .args(["test", "--workspace", "--no-fail-fast", "--features", FEATURES])
+        .env("STRONGROOM_SKIPPED_TESTS", &list);
     if !process::exists(std::process::Command::new("strace").args(["-o", "/dev/null", "true"])) {
         outcome.tally += if options.all { Tally::FAILED } else { Tally::SKIPPED };
         outcome.notes.push("strace does not work here: what survives a power cut is not tested".to_owned());

@@ -54,9 +54,9 @@ impl Workspace {
     }
 
     /// Builds the `strongroom` command in the release profile.
-    pub(crate) fn build_strongroom(&self) -> Result<PathBuf> {
+    pub(crate) fn build_strongroom(&self, further: &[&str]) -> Result<PathBuf> {
         let mut build = self.cargo();
-        build.args(["build", "--release", "--package", "strongroom-cli"]);
+        build.args(["build", "--release", "--package", "strongroom-cli"]).args(further);
         crate::process::succeed(&mut build)?;
         Ok(self.strongroom())
     }

@@ -1,12 +1,12 @@
 //! From the command line to a verb and from its result to an exit code.
 
-use crate::args::{Cli, Command, Global};
+use crate::args::{Cli, Command, Global, OwnerKey};
 use crate::commands;
 use crate::exit::{Exit, Failure, Result};
 use crate::output::Ui;
 use crate::output::progress::Monitor;
 use crate::output::units::counted;
-use crate::place;
+use crate::place::{self, Place};
 use crate::secrets;
 use crate::signals::{self, Stop};
 use clap::Parser;
@@ -68,6 +68,7 @@ fn run(app: &App, command: Command) -> Result<Exit> {
         Command::Reencrypt(args) => commands::reencrypt::run(app, &args),
         Command::Repair(args) => commands::repair::run(app, &args),
         Command::Parity(args) => commands::parity::run(app, &args),
+        Command::Account(args) => commands::account::run(app, &args),
         Command::Quickstart(args) => commands::quickstart::run(app, &args),
         Command::Completions(args) => commands::completions::run(app, &args),
         Command::Man(args) => commands::man::run(app, &args),
@@ -75,38 +76,67 @@ fn run(app: &App, command: Command) -> Result<Exit> {
 }
 
 impl App {
-    /// The folder that `--repository` names.
-    pub(crate) fn place(&self) -> Result<PathBuf> {
+    /// The place that `--repository` names.
+    pub(crate) fn place(&self) -> Result<Place> {
         match &self.global.repository {
-            Some(place) => place::folder(place),
+            Some(place) => Place::parse(place),
             None => Err(Failure::usage("no repository is named")
-                .hint("name its folder with --repository, or in $STRONGROOM_REPOSITORY")),
+                .hint("name its place with --repository, or in $STRONGROOM_REPOSITORY")),
         }
     }
 
     /// Opens the repository. A missing one is reported before any secret is asked for.
     pub(crate) fn open(&self) -> Result<Repository> {
-        self.open_folder(self.place()?, || {
-            let secret = secrets::existing(&self.global.secret)?;
-            Ok(match self.global.expect_owner {
-                Some(owner) => secret.expect_owner(owner),
-                None => secret,
-            })
-        })
+        let given = || secrets::given(&self.global.secret);
+        self.open_place(&self.place()?, given, secrets::ask_passphrase, self.global.expect_owner)
     }
 
     /// Opens another repository, with a secret of its own.
-    pub(crate) fn open_at(&self, place: &OsStr, secret: impl FnOnce() -> Result<Secret>) -> Result<Repository> {
-        self.open_folder(place::folder(place)?, secret)
+    pub(crate) fn open_at(
+        &self,
+        place: &OsStr,
+        given: impl FnOnce() -> Result<Option<Secret>>,
+        asked: impl FnOnce() -> Result<Secret>,
+    ) -> Result<Repository> {
+        self.open_place(&Place::parse(place)?, given, asked, None)
     }
 
-    fn open_folder(&self, folder: PathBuf, secret: impl FnOnce() -> Result<Secret>) -> Result<Repository> {
-        let backend = LocalBackend::new(&folder);
+    /// Opens a repository with the secret that is `given`. Without one, a vault is opened by the account's key, and a person is
+    /// `asked` for what opens a folder.
+    fn open_place(
+        &self,
+        place: &Place,
+        given: impl FnOnce() -> Result<Option<Secret>>,
+        asked: impl FnOnce() -> Result<Secret>,
+        owner: Option<OwnerKey>,
+    ) -> Result<Repository> {
+        let expect = |secret: Secret| match owner {
+            Some(owner) => secret.expect_owner(owner),
+            None => secret,
+        };
+        match place {
+            Place::Folder(folder) => {
+                self.open_on(LocalBackend::new(folder), place, || Ok(expect(given()?.map_or_else(asked, Ok)?)))
+            }
+            Place::Vault(name) => {
+                let vault = commands::account::open_vault(self, name, false)?;
+                let own = || vault.secret(self);
+                self.open_on(vault.backend(self), place, || Ok(expect(given()?.map_or_else(own, Ok)?)))
+            }
+        }
+    }
+
+    fn open_on(
+        &self,
+        backend: impl Backend + 'static,
+        place: &Place,
+        secret: impl FnOnce() -> Result<Secret>,
+    ) -> Result<Repository> {
         let config: ObjectName = "config".parse()?;
         match backend.stat(&config) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let error = error.object(folder.display()).detail("there is no repository");
+                let error = error.object(place).detail("there is no repository");
                 return Err(Failure::from(error)
                     .exit(Exit::NoRepository)
                     .hint("check the place, or make a repository there with `strongroom init`"));

@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Where the repository is: a folder
+    /// Where the repository is: a folder, or account:VAULT for a vault of the account this machine is signed in to
     #[arg(short, long, global = true, env = "STRONGROOM_REPOSITORY", value_name = "PLACE", value_hint = ValueHint::DirPath)]
     pub(crate) repository: Option<OsString>,
     /// Where indexes and other local state are kept; all of it can be made again
@@ -32,6 +32,11 @@ pub(crate) struct Global {
     /// The default is `strongroom` in $XDG_CACHE_HOME, or ~/.cache/strongroom.
     #[arg(long, global = true, env = "STRONGROOM_CACHE_DIR", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Where this machine keeps what makes it a device of an account
+    ///
+    /// The default is `strongroom` in $XDG_CONFIG_HOME, or ~/.config/strongroom.
+    #[arg(long, global = true, env = "STRONGROOM_ACCOUNT_DIR", value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) account_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) secret: SecretArgs,
     /// Refuses repositories of any other owner than the one with this key, which `strongroom device list` shows
@@ -136,6 +141,7 @@ pub(crate) enum Command {
     Reencrypt(commands::reencrypt::ReencryptArgs),
     Repair(commands::repair::RepairArgs),
     Parity(commands::parity::ParityArgs),
+    Account(commands::account::AccountArgs),
     Quickstart(commands::quickstart::QuickstartArgs),
     Completions(commands::completions::CompletionsArgs),
     Man(commands::man::ManArgs),

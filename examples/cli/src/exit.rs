@@ -124,6 +124,7 @@ impl From<Error> for Failure {
             ErrorKind::WrongKey => Exit::WrongKey,
             ErrorKind::Corrupt => Exit::Damaged,
             ErrorKind::Forbidden | ErrorKind::Untrusted => Exit::Refused,
+            ErrorKind::PermissionDenied if is_by_account(&error) => Exit::Refused,
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Exit::Full,
             ErrorKind::Unavailable => Exit::Unavailable,
             ErrorKind::Cancelled => Exit::Cancelled,
@@ -134,9 +135,18 @@ impl From<Error> for Failure {
     }
 }
 
+/// Whether permission was denied by an account service: what the system denies carries the system's error.
+fn is_by_account(error: &Error) -> bool {
+    std::error::Error::source(error).is_none()
+}
+
 /// What to do next, by what kind of error it is.
 fn hint(error: &Error) -> Option<String> {
     let hint = match error.kind() {
+        ErrorKind::PermissionDenied if is_by_account(error) => {
+            "this device may not do that, or is revoked; `strongroom account devices` on one with the account capability shows \
+             what each may do"
+        }
         ErrorKind::PermissionDenied => "check who owns it and who may access it, or run as somebody who may",
         ErrorKind::Corrupt => "`strongroom check --read-data` tells what is affected",
         ErrorKind::Unsupported => "a newer version of strongroom may know it",

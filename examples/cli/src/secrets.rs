@@ -2,6 +2,7 @@
 //! every user of a machine can see.
 
 use crate::args::SecretArgs;
+use crate::commands::account::PasswordArgs;
 use crate::exit::{Failure, Result};
 use crate::output::text::printable;
 use crate::terminal;
@@ -11,7 +12,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use strongroom::{DeviceKey, Secret};
+use strongroom::{DeviceKey, RecoveryCode, Secret};
 use zeroize::Zeroizing;
 
 /// The variable a passphrase may be in.
@@ -19,6 +20,9 @@ pub(crate) const PASSPHRASE_VARIABLE: &str = "STRONGROOM_PASSPHRASE";
 
 /// The variable the passphrase of repositories that are copied to may be in.
 pub(crate) const TO_PASSPHRASE_VARIABLE: &str = "STRONGROOM_TO_PASSPHRASE";
+
+/// The variable the password of an account may be in.
+pub(crate) const ACCOUNT_PASSWORD_VARIABLE: &str = "STRONGROOM_ACCOUNT_PASSWORD";
 
 /// What opens the repositories to copy to. Without any of these, $STRONGROOM_TO_PASSPHRASE, and without that a prompt
 /// for each.
@@ -51,21 +55,26 @@ impl ToSecretArgs {
     }
 }
 
-/// The secret that opens the destination with this number.
-pub(crate) fn of_destination(args: &ToSecretArgs, number: usize, place: &OsStr) -> Result<Secret> {
+/// The secret that opens the destination with this number, where it is said where that comes from.
+pub(crate) fn of_destination(args: &ToSecretArgs, number: usize) -> Result<Option<Secret>> {
     use std::os::unix::ffi::OsStringExt;
     if let Some(path) = args.to_device_key.get(number).or(args.to_device_key.first()) {
-        return Ok(Secret::device(read_device_key(path)?));
+        return Ok(Some(Secret::device(read_device_key(path)?)));
     }
     if let Some(path) = args.to_passphrase_file.get(number).or(args.to_passphrase_file.first()) {
-        return passphrase(first_line(from_file(path)?, path.display())?);
+        return passphrase(first_line(from_file(path)?, path.display())?).map(Some);
     }
     if let Some(command) = args.to_passphrase_command.get(number).or(args.to_passphrase_command.first()) {
-        return passphrase(first_line(from_command(command)?, "the command")?);
+        return passphrase(first_line(from_command(command)?, "the command")?).map(Some);
     }
-    if let Some(value) = std::env::var_os(TO_PASSPHRASE_VARIABLE).filter(|value| !value.is_empty()) {
-        return passphrase(Zeroizing::new(value.into_vec()));
+    match std::env::var_os(TO_PASSPHRASE_VARIABLE) {
+        Some(value) if !value.is_empty() => passphrase(Zeroizing::new(value.into_vec())).map(Some),
+        _ => Ok(None),
     }
+}
+
+/// The passphrase of a destination that a person types.
+pub(crate) fn ask_passphrase_of_destination(place: &OsStr) -> Result<Secret> {
     let question = format!("Passphrase of {}: ", printable(place.as_encoded_bytes()));
     let typed = terminal::ask_hidden(&question).map_err(|error| {
         no_terminal(error).hint(format!(
@@ -81,35 +90,42 @@ const LONGEST: u64 = 64 * 1024;
 /// Asks again this often when a recovery code is mistyped.
 const TRIES: usize = 3;
 
-/// The secret that opens the repository.
-pub(crate) fn existing(args: &SecretArgs) -> Result<Secret> {
+/// The secret that opens the repository, where it is said where that comes from.
+pub(crate) fn given(args: &SecretArgs) -> Result<Option<Secret>> {
     if let Some(path) = &args.device_key {
-        return Ok(Secret::device(read_device_key(path)?));
+        return Ok(Some(Secret::device(read_device_key(path)?)));
     }
     if let Some(path) = &args.recovery_code_file {
-        return Ok(Secret::recovery_code(&text(first_line(from_file(path)?, path.display())?)?)?);
+        return Ok(Some(Secret::recovery_code(&text(first_line(from_file(path)?, path.display())?)?)?));
     }
     if args.recovery_code {
-        return ask_recovery_code();
+        return ask_recovery_code().map(Some);
     }
-    if let Some(secret) = given_passphrase(args)? {
-        return Ok(secret);
-    }
+    given_passphrase(args)
+}
+
+/// The passphrase that a person types.
+pub(crate) fn ask_passphrase() -> Result<Secret> {
     let typed = terminal::ask_hidden("Passphrase: ").map_err(no_terminal)?;
     Ok(Secret::passphrase(typed.as_bytes()))
 }
 
 /// A passphrase that does not exist yet: typed twice, unless it comes from elsewhere.
 pub(crate) fn new_passphrase(args: &SecretArgs, what: &str) -> Result<Secret> {
+    match new_given(args, what)? {
+        Some(secret) => Ok(secret),
+        None => ask_new_passphrase(what),
+    }
+}
+
+/// A passphrase that does not exist yet, where it is said where that comes from.
+pub(crate) fn new_given(args: &SecretArgs, what: &str) -> Result<Option<Secret>> {
     if args.device_key.is_some() || args.recovery_code || args.recovery_code_file.is_some() {
         return Err(Failure::usage(format!("{what} must be a passphrase")).hint(
             "recovery codes and devices are added to a repository once it exists: `strongroom key recovery-code`",
         ));
     }
-    if let Some(secret) = given_passphrase(args)? {
-        return Ok(secret);
-    }
-    ask_new_passphrase(what)
+    given_passphrase(args)
 }
 
 /// As [`new_passphrase`], for one that replaces or joins another: the variable holds that one, so it is not looked at.
@@ -170,6 +186,82 @@ fn ask_recovery_code() -> Result<Secret> {
     Err(last.map_or_else(|| Failure::usage("no recovery code was typed"), Failure::from))
 }
 
+/// The password of an account.
+pub(crate) fn account_password(args: &PasswordArgs) -> Result<Zeroizing<Vec<u8>>> {
+    match given_account_password(args)? {
+        Some(password) => Ok(password),
+        None => {
+            let typed = terminal::ask_hidden("Password of the account: ").map_err(no_terminal_for_password)?;
+            Ok(Zeroizing::new(typed.as_bytes().to_vec()))
+        }
+    }
+}
+
+/// The password of an account that does not exist yet: typed twice, unless it comes from elsewhere.
+pub(crate) fn new_account_password(args: &PasswordArgs) -> Result<Zeroizing<Vec<u8>>> {
+    match given_account_password(args)? {
+        Some(password) => Ok(password),
+        None => ask_twice("Password of the new account: "),
+    }
+}
+
+/// A password that replaces another: the variable holds that one, so it is not looked at.
+pub(crate) fn further_account_password(file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>> {
+    match file {
+        Some(path) => first_line(from_file(path)?, path.display()),
+        None => ask_twice("New password: "),
+    }
+}
+
+fn given_account_password(args: &PasswordArgs) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    use std::os::unix::ffi::OsStringExt;
+    if let Some(path) = &args.password_file {
+        return first_line(from_file(path)?, path.display()).map(Some);
+    }
+    if let Some(command) = &args.password_command {
+        return first_line(from_command(command)?, "the command").map(Some);
+    }
+    let value = std::env::var_os(ACCOUNT_PASSWORD_VARIABLE).filter(|value| !value.is_empty());
+    Ok(value.map(|value| Zeroizing::new(value.into_vec())))
+}
+
+fn ask_twice(question: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let first = terminal::ask_hidden(question).map_err(no_terminal_for_password)?;
+    let second = terminal::ask_hidden("The same again: ").map_err(no_terminal_for_password)?;
+    if *first != *second {
+        return Err(Failure::usage("the two differ; nothing was changed"));
+    }
+    Ok(Zeroizing::new(first.as_bytes().to_vec()))
+}
+
+/// The recovery code of an account, from a file or the terminal.
+pub(crate) fn account_recovery_code(file: Option<&Path>) -> Result<RecoveryCode> {
+    let typed = match file {
+        Some(path) => text(first_line(from_file(path)?, path.display())?)?,
+        None => terminal::ask_hidden("Recovery code of the account: ").map_err(no_terminal_for_password)?,
+    };
+    Ok(RecoveryCode::parse(&typed)?)
+}
+
+/// Asks for a code that is good once; `option` is what gives it without a terminal, if anything does.
+pub(crate) fn ask(question: &str, option: Option<&str>) -> Result<Zeroizing<String>> {
+    terminal::ask_hidden(question).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => Failure::usage("nothing was typed"),
+        _ => {
+            let failure = Failure::usage("there is no terminal to ask for the code on");
+            option.into_iter().fold(failure, |failure, option| failure.hint(format!("give it with {option}")))
+        }
+    })
+}
+
+fn no_terminal_for_password(error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => Failure::usage("nothing was typed"),
+        _ => Failure::usage("there is no terminal to ask for the password on")
+            .hint(format!("give it with --password-file, --password-command or ${ACCOUNT_PASSWORD_VARIABLE}")),
+    }
+}
+
 /// Reads what `strongroom device new` wrote.
 pub(crate) fn read_device_key(path: &Path) -> Result<DeviceKey> {
     Ok(DeviceKey::from_bytes(&from_file(path)?).map_err(|error| error.or_object(path.display()))?)
@@ -189,6 +281,7 @@ fn from_command(command: &str) -> Result<Zeroizing<Vec<u8>>> {
         .args(["-c", command])
         .env_remove(PASSPHRASE_VARIABLE)
         .env_remove(TO_PASSPHRASE_VARIABLE)
+        .env_remove(ACCOUNT_PASSWORD_VARIABLE)
         .stdout(Stdio::piped())
         .spawn()
         .map_err(failed)?;

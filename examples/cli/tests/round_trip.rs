@@ -4,6 +4,7 @@ mod common;
 
 use common::{INIT, Setup};
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 #[test]
@@ -150,10 +151,24 @@ fn the_quickstart_proves_itself() {
     let summary = setup.run(["quickstart", "--within", ".", "--clean", "--json"]).expect(0);
     let summary = summary.json().pop().unwrap();
     assert_eq!((&summary["differences"], &summary["operation"]), (&0.into(), &"quickstart".into()));
-    let run = setup.run(["quickstart", "source", "--within", "."]).expect(0);
+    assert_eq!(summary["hosted"], cfg!(feature = "service"));
+    let mut folder = vec!["quickstart", "source", "--within", "."];
+    if cfg!(feature = "service") {
+        let run = setup.run(&folder).expect(0);
+        assert!(run.out.contains("Revoked the second device"), "{}", run.out);
+        let secret = made(&setup, "service").join("password");
+        assert!(!run.out.contains(fs::read_to_string(secret).unwrap().trim()));
+        folder.push("--without-service");
+    }
+    let run = setup.run(&folder).expect(0);
     assert!(run.out.contains("the same as the original"), "{}", run.out);
-    let made = fs::read_dir(setup.path("")).unwrap().filter_map(Result::ok);
-    let made = made.map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("strongroom-quickstart-"));
-    let passphrase = fs::read_to_string(made.unwrap().join("passphrase")).unwrap();
+    let passphrase = fs::read_to_string(made(&setup, "passphrase").join("passphrase")).unwrap();
     assert!(!run.out.contains(passphrase.trim()));
+}
+
+/// The folder of the quickstart that left this in it.
+fn made(setup: &Setup, what: &str) -> PathBuf {
+    let folders = fs::read_dir(setup.path("")).unwrap().map(|entry| entry.unwrap().path());
+    let mut quickstarts = folders.filter(|path| path.to_string_lossy().contains("strongroom-quickstart-"));
+    quickstarts.find(|path| path.join(what).exists()).unwrap()
 }

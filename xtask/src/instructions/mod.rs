@@ -100,7 +100,7 @@ fn cannot() -> Option<String> {
 
 /// Runs the job.
 fn count(workspace: &Workspace) -> Result<Record> {
-    let program = workspace.build_strongroom()?;
+    let program = workspace.build_strongroom(&[])?;
     let work = workspace.target().join("xtask").join("instructions");
     if work.exists() {
         fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;

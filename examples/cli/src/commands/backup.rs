@@ -210,7 +210,7 @@ fn source(app: &App, args: &BackupArgs, monitor: &Monitor, deadline: Option<Inst
         return Ok(source.known_as([name.into_os_string().into_vec()]));
     }
     let place = app.place()?;
-    let own = own_folder(&args.paths, &place);
+    let own = place.folder().and_then(|folder| own_folder(&args.paths, folder));
     if let Some(Own::Unnameable) = own {
         app.ui.warn("the repository lies inside what is backed up, and its name is not UTF-8: it is backed up too");
     }

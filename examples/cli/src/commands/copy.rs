@@ -102,7 +102,8 @@ fn open(app: &App, args: &CopyArgs) -> Result<Vec<Repository>> {
     args.secrets.check(args.to.len())?;
     let mut repositories = Vec::new();
     for (number, place) in args.to.iter().enumerate() {
-        repositories.push(app.open_at(place, || secrets::of_destination(&args.secrets, number, place))?);
+        let given = || secrets::of_destination(&args.secrets, number);
+        repositories.push(app.open_at(place, given, || secrets::ask_passphrase_of_destination(place))?);
     }
     Ok(repositories)
 }

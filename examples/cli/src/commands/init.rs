@@ -4,15 +4,17 @@ use crate::app::App;
 use crate::exit::{Exit, Failure, Result};
 use crate::output::json::record;
 use crate::output::units::{parse_size, rfc3339};
-use crate::{place, secrets};
+use crate::place::{self, Place};
+use crate::secrets;
 use clap::Args;
 use serde_json::json;
-use strongroom::{Cost, CreateOptions, ErrorKind, LocalBackend, Repository, Role};
+use strongroom::{Backend, Cost, CreateOptions, ErrorKind, LocalBackend, Repository, Role};
 
 /// Makes a new repository
 ///
 /// Its owner is whoever knows the passphrase, which is asked for twice unless it comes from elsewhere. Without the
-/// passphrase, a recovery code or an added device nobody can ever read it again.
+/// passphrase, a recovery code or an added device nobody can ever read it again. One in a vault (account:NAME) belongs to
+/// the account instead, unless a passphrase is given; the vault is made if there is none of that name.
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
     /// Also makes a recovery code and shows it, once
@@ -60,15 +62,7 @@ impl CostArgs {
 }
 
 pub(crate) fn run(app: &App, args: &InitArgs) -> Result<Exit> {
-    let folder = app.place()?;
-    let backend = LocalBackend::new(&folder);
-    if folder.join("config").exists() {
-        return Err(exists(
-            strongroom::Error::new(ErrorKind::AlreadyExists, "make a repository")
-                .object(folder.display())
-                .detail("there is one already"),
-        ));
-    }
+    let place = app.place()?;
     let label = args.label.clone().unwrap_or_else(place::host_name);
     let mut options = CreateOptions::new().label(label).cost(args.cost.cost()?);
     if let Some(size) = args.pack_size {
@@ -81,8 +75,25 @@ pub(crate) fn run(app: &App, args: &InitArgs) -> Result<Exit> {
     if let Some(folder) = app.state_folder() {
         options = options.state_folder(folder);
     }
-    let secret = secrets::new_passphrase(&app.global.secret, "passphrase of the new repository")?;
-    let repository = Repository::create(backend, &secret, &options).map_err(|error| match error.kind() {
+    let what = "passphrase of the new repository";
+    let repository = match &place {
+        Place::Folder(folder) => {
+            let backend = LocalBackend::new(folder);
+            refuse_existing(&backend, &place)?;
+            Repository::create(backend, &secrets::new_passphrase(&app.global.secret, what)?, &options)
+        }
+        Place::Vault(name) => {
+            let vault = super::account::open_vault(app, name, true)?;
+            let backend = vault.backend(app);
+            refuse_existing(&backend, &place)?;
+            let secret = match secrets::new_given(&app.global.secret, what)? {
+                Some(secret) => secret,
+                None => vault.secret(app)?,
+            };
+            Repository::create(backend, &secret, &options)
+        }
+    };
+    let repository = repository.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => exists(error),
         _ => error.into(),
     })?;
@@ -106,9 +117,12 @@ pub(crate) fn run(app: &App, args: &InitArgs) -> Result<Exit> {
         ))?;
         return Ok(Exit::Complete);
     }
-    ui.say(&format!("Made repository {} at {}", repository.id().short(), folder.display()));
+    ui.say(&format!("Made repository {} at {place}", repository.id().short()));
     match code {
         Some((_, code)) => super::key::show_code(app, &code)?,
+        None if place.folder().is_none() => ui.say(
+            "Without a secret of the account nobody can read it. `strongroom key recovery-code` makes a code to keep on paper.",
+        ),
         None => ui.say(
             "Without the passphrase nobody can read it. `strongroom key recovery-code` makes a code to keep on paper.",
         ),
@@ -116,6 +130,18 @@ pub(crate) fn run(app: &App, args: &InitArgs) -> Result<Exit> {
     Ok(Exit::Complete)
 }
 
+/// Before a person is asked for anything.
+fn refuse_existing(backend: &impl Backend, place: &Place) -> Result {
+    match backend.stat(&"config".parse()?) {
+        Ok(_) => {
+            let error = strongroom::Error::new(ErrorKind::AlreadyExists, "make a repository");
+            Err(exists(error.object(place).detail("there is one already")))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn exists(error: strongroom::Error) -> Failure {
-    Failure::from(error).hint("use another folder, or back up into this one with `strongroom backup`")
+    Failure::from(error).hint("use another place, or back up into this one with `strongroom backup`")
 }

@@ -1,6 +1,9 @@
 //! `strongroom quickstart`: the whole way there and back on a real folder, checked by reading it.
 
 mod compare;
+mod home;
+#[cfg(feature = "service")]
+mod hosted;
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -15,6 +18,7 @@ use crate::output::{Paint, Ui};
 use crate::signals::Stop;
 use clap::{Args, ValueHint};
 use compare::Comparison;
+use home::{Device, Home};
 use serde_json::json;
 use std::fs;
 use std::io::Write;
@@ -23,15 +27,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use strongroom::{
-    BackupOptions, BackupReport, CheckOptions, CheckReport, CreateOptions, FileSource, LocalBackend, OpenOptions,
-    Outcome, RecoveryCode, Repository, RestoreOptions, RestoreReport, Role, Secret, SnapshotFilter,
+    BackupOptions, BackupReport, CheckOptions, CheckReport, CreateOptions, FileSource, OpenOptions, Outcome,
+    RestoreOptions, RestoreReport, Role, SnapshotFilter,
 };
 
 /// Shows the whole way: backs up a folder, restores it elsewhere, and compares the two
 ///
-/// Makes a repository in a fresh temporary folder, with a passphrase and a recovery code; backs the folder up twice;
-/// restores it with the recovery code alone, as a second device would; compares content, modes, owners, times, links
-/// and attributes by reading both; and checks everything that is stored. Ends with an error when anything differs.
+/// Registers at an account service that it runs itself, signs in on two devices, and makes a repository in a vault there, or
+/// in a folder where this program is built without the service; backs the folder up twice; restores it as a second device
+/// would; compares content, modes, owners, times, links and attributes by reading both; and checks everything that is stored.
+/// Ends with an error when anything differs. All of it is made in a fresh temporary folder.
 #[derive(Debug, Args)]
 pub(crate) struct QuickstartArgs {
     /// The folder to back up; folders marked as caches are left out [default: a small sample with one of everything]
@@ -43,6 +48,10 @@ pub(crate) struct QuickstartArgs {
     /// Removes everything it made when it is done
     #[arg(long)]
     clean: bool,
+    /// Keeps the repository in a folder, with a passphrase and a recovery code, and runs no account service
+    #[cfg(feature = "service")]
+    #[arg(long)]
+    without_service: bool,
 }
 
 /// Everything that is made, in one temporary folder.
@@ -52,9 +61,14 @@ struct Places {
     restored: PathBuf,
     passphrase: PathBuf,
     recovery_code: PathBuf,
+    #[cfg(feature = "service")]
+    password: PathBuf,
 }
 
 struct Done {
+    location: String,
+    /// Whether the repository was in a vault, whose service has ended with this program.
+    hosted: bool,
     created: Duration,
     first: BackupReport,
     second: BackupReport,
@@ -87,7 +101,7 @@ pub(crate) fn run(app: &App, args: &QuickstartArgs) -> Result<Exit> {
             sample
         }
     };
-    let ended = go(app, &folder, &places);
+    let ended = go(app, args, &folder, &places);
     if args.clean {
         drop(base);
     } else {
@@ -105,6 +119,8 @@ impl Places {
             restored: at("restored"),
             passphrase: at("passphrase"),
             recovery_code: at("recovery-code"),
+            #[cfg(feature = "service")]
+            password: at("password"),
         }
     }
 
@@ -113,27 +129,47 @@ impl Places {
     }
 }
 
+/// Steps that are done, numbered.
+struct Steps<'a> {
+    ui: &'a Ui,
+    count: u32,
+}
+
+impl Steps<'_> {
+    fn done(&mut self, what: &str, time: Duration) {
+        self.count += 1;
+        let number = self.ui.paint(Paint::Green, &format!("{:>2}", self.count));
+        let time = self.ui.paint(Paint::Dim, &format!("{:>8}", span(time)));
+        self.ui.say(&format!("{number}  {time}   {what}"));
+    }
+}
+
 /// Does it all, each step as a program of its own would: nothing but the folder and a secret passes between them.
-fn go(app: &App, folder: &Path, places: &Places) -> Result<Done> {
+fn go(app: &App, args: &QuickstartArgs, folder: &Path, places: &Places) -> Result<Done> {
     let ui = &app.ui;
     ui.say(&ui.paint(Paint::Bold, "Strongroom quickstart"));
     ui.say("");
+    let mut steps = Steps { ui, count: 0 };
+    #[cfg(feature = "service")]
+    let home = match args.without_service {
+        true => Home::folder(places)?,
+        false => Home::service(places, &mut steps)?,
+    };
+    #[cfg(not(feature = "service"))]
+    let (home, _) = (Home::folder(places)?, args);
     let began = Instant::now();
-    let backend = || LocalBackend::new(&places.repository);
-    // A recovery code is as good a random passphrase as any.
-    let passphrase = RecoveryCode::generate()?.reveal();
-    write_secret(&places.passphrase, &passphrase)?;
     let first_device = OpenOptions::new().state_folder(places.cache("first-device"));
     let options = CreateOptions::new().label("quickstart").state_folder(places.cache("first-device"));
-    let repository = Repository::create(backend(), &Secret::passphrase(passphrase.as_bytes()), &options)?;
+    let repository = home.create(places, &options)?;
+    let location = repository.location();
     let (_, code) = repository.add_recovery_code(Role::Owner, "recovery code")?;
     write_secret(&places.recovery_code, &code.reveal())?;
     drop(repository);
     let created = began.elapsed();
-    step(ui, 1, "Made a repository with a passphrase and a recovery code", created);
+    steps.done(home.made(), created);
 
     let back_up = |first: bool| -> Result<BackupReport> {
-        let repository = Repository::open_with(backend(), &Secret::passphrase(passphrase.as_bytes()), &first_device)?;
+        let repository = home.open(places, Device::First, &first_device)?;
         let (ctx, monitor) = app.operation(Stop::Ends);
         let source = || FileSource::new([folder]).exclude_caches(true);
         if first {
@@ -156,7 +192,7 @@ fn go(app: &App, folder: &Path, places: &Places) -> Result<Done> {
         counted(first.directories, "folder", "folders"),
         size(first.bytes)
     );
-    step(ui, 2, &what, first.duration);
+    steps.done(&what, first.duration);
     let second = back_up(false)?;
     let what = format!(
         "Backed up again: {} of {} unchanged, {} new",
@@ -164,12 +200,10 @@ fn go(app: &App, folder: &Path, places: &Places) -> Result<Done> {
         crate::output::units::count(second.entries),
         size(second.new_bytes)
     );
-    step(ui, 3, &what, second.duration);
+    steps.done(&what, second.duration);
 
-    let code = fs::read_to_string(&places.recovery_code)
-        .map_err(|error| Failure::io(error, "read the recovery code", places.recovery_code.display()))?;
     let second_device = OpenOptions::new().state_folder(places.cache("second-device"));
-    let repository = Repository::open_with(backend(), &Secret::recovery_code(code.trim())?, &second_device)?;
+    let repository = home.open(places, Device::Second, &second_device)?;
     let snapshot = repository.snapshot("latest", &SnapshotFilter::all())?;
     let (ctx, monitor) = app.operation(Stop::Ends);
     let done = repository.restore(&snapshot.id, &RestoreOptions::to(&places.restored), &ctx);
@@ -177,8 +211,8 @@ fn go(app: &App, folder: &Path, places: &Places) -> Result<Done> {
     let restored = done?;
     ui.problems(&restored.problems, restored.problem_count);
     stop_if_suspended(restored.outcome)?;
-    let what = format!("Restored {} on a second device, with the recovery code alone", size(restored.bytes));
-    step(ui, 4, &what, restored.elapsed);
+    let what = format!("Restored {} on a second device, {}", size(restored.bytes), home.key_of_the_second());
+    steps.done(&what, restored.elapsed);
 
     let began = Instant::now();
     let compared = compare::compare(folder, &places.restored)
@@ -193,7 +227,7 @@ fn go(app: &App, folder: &Path, places: &Places) -> Result<Done> {
         "Compared {} (content, modes, {owners}times, links, attributes): {found}",
         counted(compared.0.entries, "entry", "entries"),
     );
-    step(ui, 5, &what, compared.1);
+    steps.done(&what, compared.1);
 
     let (ctx, monitor) = app.operation(Stop::Ends);
     let done = repository.check(&CheckOptions::new().read_data(100.0).verify_content(true), &ctx);
@@ -205,8 +239,14 @@ fn go(app: &App, folder: &Path, places: &Places) -> Result<Done> {
         count => ui.paint(Paint::Red, &counted(count, "problem", "problems")),
     };
     let what = format!("Checked {} of stored data, every blob decrypted: {found}", size(checked.bytes_read));
-    step(ui, 6, &what, checked.duration);
-    Ok(Done { created, first, second, restored, compared, checked })
+    steps.done(&what, checked.duration);
+    drop(repository);
+    #[cfg(feature = "service")]
+    if let Home::Service(hosted) = &home {
+        hosted.finish(&mut steps)?;
+    }
+    let hosted = !matches!(home, Home::Folder { .. });
+    Ok(Done { location, hosted, created, first, second, restored, compared, checked })
 }
 
 fn write_secret(path: &Path, secret: &str) -> Result {
@@ -222,15 +262,9 @@ fn stop_if_suspended(outcome: Outcome) -> Result {
     }
 }
 
-fn step(ui: &Ui, number: u32, what: &str, time: Duration) {
-    let number = ui.paint(Paint::Green, &number.to_string());
-    let time = ui.paint(Paint::Dim, &format!("{:>8}", span(time)));
-    ui.say(&format!(" {number}  {time}   {what}"));
-}
-
 fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -> Result<Exit> {
     let ui = &app.ui;
-    let Done { created, first, second, restored, compared: (compared, compare_time), checked } = done;
+    let Done { location, hosted, created, first, second, restored, compared: (compared, compare_time), checked } = done;
     let equal = compared.count == 0 && checked.is_sound();
     let exit = match (equal, first.outcome, restored.outcome) {
         (false, ..) => Exit::Error,
@@ -246,7 +280,8 @@ fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -
             "operation": "quickstart",
             "outcome": if exit == Exit::Complete { "complete" } else { "partial" },
             "folder": folder.to_string_lossy(),
-            "repository": places.repository.to_string_lossy(),
+            "repository": location,
+            "hosted": hosted,
             "restored": places.restored.to_string_lossy(),
             "entries": compared.entries,
             "bytes": first.bytes,
@@ -291,15 +326,21 @@ fn report(app: &App, folder: &Path, places: &Places, done: &Done, clean: bool) -
     }
     let base = places.base.display();
     ui.say("");
-    ui.say(&format!("  repository  {base}/repository"));
+    match hosted {
+        true => ui.say(&format!("  service     {base}/service (accounts, and objects that it cannot read)")),
+        false => ui.say(&format!("  repository  {base}/repository")),
+    }
     ui.say(&format!("  restored    {base}/restored"));
     ui.say("");
     ui.say("To look further:");
-    ui.say(&format!("  export STRONGROOM_REPOSITORY={base}/repository"));
-    ui.say(&format!("  export STRONGROOM_PASSPHRASE=\"$(cat {base}/passphrase)\""));
-    for verb in ["snapshots", "ls latest -l", "--help"] {
-        ui.say(&format!("  {} {verb}", program()));
+    if !hosted {
+        ui.say(&format!("  export STRONGROOM_REPOSITORY={base}/repository"));
+        ui.say(&format!("  export STRONGROOM_PASSPHRASE=\"$(cat {base}/passphrase)\""));
+        for verb in ["snapshots", "ls latest -l"] {
+            ui.say(&format!("  {} {verb}", program()));
+        }
     }
+    ui.say(&format!("  {} --help", program()));
     ui.say(&format!("  rm -r {base}"));
     Ok(exit)
 }
