@@ -30,6 +30,8 @@ impl Bucket {
     /// The bucket that is configured, if one is.
     pub(super) fn open(config: &StorageConfig) -> Result<Option<Self>> {
         let Some(name) = &config.bucket else { return Ok(None) };
+        // The HTTP client takes the process's own choice; where the host has made one, that stands.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let options = ClientOptions::new()
             .with_timeout(Duration::from_secs(120))
             .with_connect_timeout(Duration::from_secs(5))
