@@ -13,6 +13,7 @@ mod plot;
 mod process;
 mod report;
 mod scaling;
+mod service;
 mod stages;
 mod statistics;
 mod table;
@@ -36,6 +37,7 @@ enum Command {
     Stages(stages::Arguments),
     EndToEnd(end_to_end::Arguments),
     Scaling(scaling::Arguments),
+    Service(service::Arguments),
     Index(index::Arguments),
     Open(open::Arguments),
     Report(report::Arguments),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
             Command::Stages(arguments) => stages::run(&arguments),
             Command::EndToEnd(arguments) => end_to_end::run(&arguments),
             Command::Scaling(arguments) => scaling::run(&arguments),
+            Command::Service(arguments) => service::run(&arguments),
             Command::Index(arguments) => index::run(&arguments),
             Command::Open(arguments) => open::run(&arguments),
             Command::Report(arguments) => report::run(&arguments),
