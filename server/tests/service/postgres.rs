@@ -81,7 +81,7 @@ fn start() -> Option<Cluster> {
 }
 
 /// The newest version's programs: Debian keeps them out of the path.
-fn binaries() -> Option<PathBuf> {
+pub(crate) fn binaries() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
     let newest = versions
         .flatten()
