@@ -88,5 +88,27 @@ impl Modify for Security {
 pub fn document() -> Result<String, serde_json::Error> {
     let mut document = Document::openapi();
     document.merge(crate::vault::Document::openapi());
+    name_operations(&mut document);
     document.to_pretty_json().map(|text| text + "\n")
+}
+
+/// Names every operation by its method and path, for programs that make a function of each: no two have the same.
+fn name_operations(document: &mut utoipa::openapi::OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let words = path.trim_start_matches("/v1/").split(['/', '-']).map(|word| word.trim_matches(['{', '}']));
+        let words = words.collect::<Vec<_>>().join("_");
+        let operations = [
+            ("get", &mut item.get),
+            ("head", &mut item.head),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(format!("{method}_{words}"));
+            }
+        }
+    }
 }
