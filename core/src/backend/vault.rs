@@ -36,8 +36,8 @@ const MISUNDERSTANDINGS: u32 = 5;
 ///
 /// ```no_run
 /// # fn example(access: strongroom::account::VaultAccess, key: [u8; 32]) -> strongroom::Result<()> {
-/// use strongroom::{OpenOptions, Repository, Secret, VaultBackend};
-/// let repository = Repository::open(VaultBackend::new(access), &Secret::account_key(key), &OpenOptions::default())?;
+/// use strongroom::{Repository, Secret, VaultBackend};
+/// let repository = Repository::open(VaultBackend::new(access), &Secret::account_key(key))?;
 /// # drop(repository);
 /// # Ok(())
 /// # }
