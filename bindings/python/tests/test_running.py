@@ -117,6 +117,8 @@ def test_many_threads_at_once(repository: strongroom.Repository) -> None:
 
 INTERRUPTED = """
 import os, signal, sys, threading, time, strongroom
+# What a shell starts in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 repository = strongroom.Repository.create(sys.argv[1], "pass", cost=strongroom.Cost.FLOOR)
 def endless():
     while True:
@@ -143,6 +145,8 @@ def test_ctrl_c_cancels(tmp_path: Path) -> None:
 
 BLOCKED = """
 import os, signal, sys, threading, time, strongroom
+# What a shell starts in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 repository = strongroom.Repository.create(sys.argv[1], "pass", cost=strongroom.Cost.FLOOR)
 class Blocked:
     def read(self, size):
