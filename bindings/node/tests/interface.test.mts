@@ -528,7 +528,8 @@ test('the event loop never waits for a backup', async (context) => {
         assert.equal(big.bytes, 60_000_000);
       }),
     );
-    for (let number = 0; number < 300; number += 1) writeFileSync(join(source, `f${number}`), random(number + round, 60_000));
+    for (let number = 0; number < 300; number += 1)
+      writeFileSync(join(source, `f${number}`), random(number + round, 60_000));
   }
   assert.ok(Math.min(...rounds) < 20, `the event loop was held up for ${rounds} ms`);
 });
