@@ -193,7 +193,7 @@ public final class Repository: Sendable {
             }, onUnreadable: onUnreadable)
     }
 
-    /// The paths on which two snapshots differ, in ascending order. `run` bounds the work and hears how it goes on.
+    /// The paths on which two snapshots differ, in ascending order. `run` bounds the work and ends it.
     public func diff(_ before: String, _ after: String, run: Run = Run()) -> Listing<Difference> {
         Listing(
             run: run,

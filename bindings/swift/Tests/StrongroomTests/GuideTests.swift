@@ -24,7 +24,7 @@ struct App: Sendable {
 
     func place(_ path: String) -> URL { folder.appendingPathComponent(String(path.dropFirst())) }
 
-    func show(_ progress: Progress) { XCTAssertGreaterThanOrEqual(progress.bytes, 0) }
+    func show(_ progress: Strongroom.Progress) { XCTAssertGreaterThanOrEqual(progress.bytes, 0) }
 
     func scheduleAgain() { scheduled.with { $0 += 1 } }
 }

@@ -158,7 +158,7 @@ private constructor(private val handle: RepositoryHandle, private val dispatcher
         pulled(begin, EntriesHandle::nextBatch, EntriesHandle::shutdown, onUnreadable)
 
     /**
-     * The paths on which two snapshots differ, in ascending order. [run] bounds the work and hears how it goes on; a flow that is
+     * The paths on which two snapshots differ, in ascending order. [run] bounds the work and ends it; a flow that is
      * collected twice takes it twice.
      */
     public fun diff(before: String, after: String, run: Run = Run()): Flow<Difference> =
