@@ -75,6 +75,8 @@ impl Weed {
     fn make_bucket(&self) {
         use object_store::ObjectStoreExt;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        // As the service does it, which starts only after this.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let store = object_store::aws::AmazonS3Builder::new()
             .with_bucket_name("vaults")
             .with_endpoint(self.endpoint())

@@ -1,13 +1,13 @@
 //! Where the quickstart keeps its repository, and how two devices reach it.
 
-use super::{Places, Steps, write_secret};
+use super::{Places, write_secret};
 use crate::exit::{Failure, Result};
 use std::fs;
 use strongroom::{CreateOptions, LocalBackend, OpenOptions, RecoveryCode, Repository, Secret};
 use zeroize::Zeroizing;
 
 #[cfg(feature = "service")]
-use super::hosted::Hosted;
+use super::{Steps, hosted::Hosted};
 
 /// Which of the two devices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
