@@ -45,6 +45,26 @@ pub struct Plan {
     pub stripe_price: Option<String>,
 }
 
+impl Plan {
+    /// A plan without a price, with as many bytes and no bounds but that. It is called as its id is.
+    #[must_use]
+    pub fn free(id: &str, quota_bytes: u64) -> Self {
+        Plan {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            category: "personal".to_owned(),
+            quota_bytes,
+            price_cents: 0,
+            currency: "EUR".to_owned(),
+            interval: wire::Interval::None,
+            features: Vec::new(),
+            upload_bytes_per_second: None,
+            download_bytes_per_second: None,
+            stripe_price: None,
+        }
+    }
+}
+
 fn no_interval() -> wire::Interval {
     wire::Interval::None
 }

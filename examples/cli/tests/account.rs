@@ -6,7 +6,6 @@ mod common;
 use common::{Run, Setup, run};
 use std::fs;
 use std::process::Command;
-use strongroom::account::wire::Interval;
 use strongroom_server::{Config, Plan, Running, Service, admin};
 
 const PASSWORD: &str = "a password that nobody else has";
@@ -16,22 +15,6 @@ struct World {
     setup: Setup,
     config: Config,
     running: Running,
-}
-
-fn plan(id: &str, quota_bytes: u64) -> Plan {
-    Plan {
-        id: id.to_owned(),
-        name: id.to_owned(),
-        category: "personal".to_owned(),
-        quota_bytes,
-        price_cents: 0,
-        currency: "EUR".to_owned(),
-        interval: Interval::None,
-        features: Vec::new(),
-        upload_bytes_per_second: None,
-        download_bytes_per_second: None,
-        stripe_price: None,
-    }
 }
 
 impl World {
@@ -47,7 +30,7 @@ impl World {
         config.stretching.memory_kib = 19 * 1024;
         config.stretching.passes = 2;
         config.stretching.lanes = 1;
-        config.plans = vec![plan("large", 1 << 30), plan("tiny", 100_000)];
+        config.plans = vec![Plan::free("large", 1 << 30), Plan::free("tiny", 100_000)];
         let running = Service::start(config.clone()).unwrap();
         World { setup, config, running }
     }

@@ -42,7 +42,7 @@ impl World {
         config.stretching.memory_kib = 19 * 1024;
         config.stretching.passes = 2;
         config.stretching.lanes = 1;
-        config.plans = vec![plan("large", QUOTA), plan("small", 100_000)];
+        config.plans = vec![Plan::free("large", QUOTA), Plan::free("small", 100_000)];
         change(&mut config);
         let mut world = World {
             folder,
@@ -167,22 +167,6 @@ pub(crate) fn vault(owner: &Account) -> VaultId {
 /// A backend that does not wait for long between tries.
 pub(crate) fn impatient(backend: VaultBackend) -> VaultBackend {
     backend.longest_wait(Duration::from_millis(40)).tries(40).within(Duration::from_secs(120))
-}
-
-fn plan(id: &str, quota_bytes: u64) -> Plan {
-    Plan {
-        id: id.to_owned(),
-        name: id.to_owned(),
-        category: "personal".to_owned(),
-        quota_bytes,
-        price_cents: 0,
-        currency: "EUR".to_owned(),
-        interval: strongroom::account::wire::Interval::None,
-        features: Vec::new(),
-        upload_bytes_per_second: None,
-        download_bytes_per_second: None,
-        stripe_price: None,
-    }
 }
 
 /// All files below a folder.

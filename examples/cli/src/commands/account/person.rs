@@ -28,6 +28,19 @@ pub(crate) struct PasswordArgs {
     pub(crate) password_command: Option<String>,
 }
 
+/// Whose password it is, and what else signing in with it may take.
+#[derive(Debug, Args)]
+pub(super) struct SessionArgs {
+    /// E-mail address of the account
+    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
+    email: String,
+    /// A code of the authenticator, where one is asked for; else it is asked for
+    #[arg(long, value_name = "CODE")]
+    second_factor: Option<String>,
+    #[command(flatten)]
+    password: PasswordArgs,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct RegisterArgs {
     #[command(flatten)]
@@ -58,20 +71,14 @@ pub(super) struct ConfirmArgs {
 pub(super) struct SignInArgs {
     #[command(flatten)]
     service: ServiceArgs,
-    /// E-mail address
-    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
-    email: String,
-    /// A code of the authenticator, where one is asked for; else it is asked for
-    #[arg(long, value_name = "CODE")]
-    second_factor: Option<String>,
+    #[command(flatten)]
+    who: SessionArgs,
     /// Name of this device for people [default: the machine's host name]
     #[arg(long, value_name = "NAME")]
     device_name: Option<String>,
     /// What this device may do: append, read, maintain, account, with commas between [default: all]
     #[arg(long, value_name = "LIST")]
     grants: Option<Capabilities>,
-    #[command(flatten)]
-    password: PasswordArgs,
 }
 
 #[derive(Debug, Args)]
@@ -97,14 +104,8 @@ pub(super) struct EmailArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct PasswordChangeArgs {
-    /// E-mail address of the account
-    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
-    email: String,
-    /// A code of the authenticator, where one is asked for; else it is asked for
-    #[arg(long, value_name = "CODE")]
-    second_factor: Option<String>,
     #[command(flatten)]
-    password: PasswordArgs,
+    who: SessionArgs,
     /// Takes the new password from the first line of a file; else it is asked for, twice
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     new_password_file: Option<PathBuf>,
@@ -182,16 +183,14 @@ pub(super) fn confirm(app: &App, args: &ConfirmArgs, ctx: &Context) -> Result<Ex
 /// Signs in with the password, and with a second factor where one is asked for.
 pub(super) fn session(
     client: &AccountClient,
-    email: &str,
-    password: &PasswordArgs,
-    second_factor: Option<&str>,
+    who: &SessionArgs,
     device: Option<&DeviceKey>,
     ctx: &Context,
 ) -> Result<Account> {
-    let password = Password::new(secrets::account_password(password)?.as_slice());
-    match client.sign_in(email, password, device, ctx)? {
+    let password = Password::new(secrets::account_password(&who.password)?.as_slice());
+    match client.sign_in(&who.email, password, device, ctx)? {
         SignInStep::SignedIn(account) => Ok(account),
-        SignInStep::SecondFactor(pending) => match second_factor {
+        SignInStep::SecondFactor(pending) => match &who.second_factor {
             Some(code) => Ok(pending.verify(code, ctx)?),
             None => Ok(pending.verify(&secrets::ask("Code of the authenticator: ", Some("--second-factor"))?, ctx)?),
         },
@@ -205,7 +204,7 @@ pub(super) fn sign_in(app: &App, args: &SignInArgs, ctx: &Context) -> Result<Exi
     }
     let service: Service = args.service.service()?;
     let client = service.client()?;
-    let session = session(&client, &args.email, &args.password, args.second_factor.as_deref(), None, ctx)?;
+    let session = session(&client, &args.who, None, ctx)?;
     let key = DeviceKey::generate()?;
     let name = args.device_name.clone().unwrap_or_else(place::host_name);
     let grants = args.grants.unwrap_or(Capabilities::ALL);
@@ -300,8 +299,7 @@ pub(super) fn email(app: &App, args: &EmailArgs, ctx: &Context) -> Result<Exit> 
 pub(super) fn change_password(app: &App, args: &PasswordChangeArgs, ctx: &Context) -> Result<Exit> {
     let signed_in = state::signed_in(app)?;
     let client = signed_in.service.client()?;
-    let second_factor = args.second_factor.as_deref();
-    let session = session(&client, &args.email, &args.password, second_factor, Some(&signed_in.key), ctx)?;
+    let session = session(&client, &args.who, Some(&signed_in.key), ctx)?;
     let new = secrets::further_account_password(args.new_password_file.as_deref())?;
     session.change_password(Password::new(new.as_slice()), ctx)?;
     session.sign_out(ctx)?;

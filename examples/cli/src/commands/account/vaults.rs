@@ -1,6 +1,6 @@
 //! `strongroom account vault …`, and vaults as places of repositories.
 
-use super::person::{self, PasswordArgs};
+use super::person::{self, SessionArgs};
 use super::state;
 use super::{rfc3339, when};
 use crate::app::App;
@@ -9,7 +9,7 @@ use crate::output::json::record;
 use crate::output::table::{Align, Table};
 use crate::output::text::printable;
 use crate::output::units::{parse_age, size, span};
-use clap::{Args, Subcommand, ValueHint};
+use clap::{Args, Subcommand};
 use serde_json::json;
 use std::time::Duration;
 use strongroom::account::Account;
@@ -42,14 +42,8 @@ enum VaultVerb {
 struct DeleteArgs {
     /// The vault: its name, or the first digits of its id
     vault: String,
-    /// E-mail address of the account
-    #[arg(long, value_name = "ADDRESS", value_hint = ValueHint::EmailAddress)]
-    email: String,
-    /// A code of the authenticator, where one is asked for; else it is asked for
-    #[arg(long, value_name = "CODE")]
-    second_factor: Option<String>,
     #[command(flatten)]
-    password: PasswordArgs,
+    who: SessionArgs,
 }
 
 pub(super) fn run(app: &App, args: &VaultArgs, ctx: &Context) -> Result<Exit> {
@@ -166,8 +160,7 @@ fn delete(app: &App, args: &DeleteArgs, ctx: &Context) -> Result<Exit> {
     let signed_in = state::signed_in(app)?;
     let vault = find(&signed_in.account()?, &args.vault, ctx)?;
     let client = signed_in.service.client()?;
-    let second_factor = args.second_factor.as_deref();
-    let session = person::session(&client, &args.email, &args.password, second_factor, Some(&signed_in.key), ctx)?;
+    let session = person::session(&client, &args.who, Some(&signed_in.key), ctx)?;
     session.delete_vault(&vault.vault_id, ctx)?;
     session.sign_out(ctx)?;
     let mut summary = fields(&vault);

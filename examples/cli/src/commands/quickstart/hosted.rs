@@ -7,7 +7,7 @@ use crate::output::units::{counted, size};
 use std::path::Path;
 use std::time::Instant;
 use strongroom::account::transport::{HttpOptions, HttpTransport};
-use strongroom::account::wire::{AccountId, Capabilities, Capability, Interval, VaultId};
+use strongroom::account::wire::{AccountId, Capabilities, Capability, VaultId};
 use strongroom::account::{Account, AccountClient, Password, Registrant, SignInStep};
 use strongroom::{Context, DeviceKey, ErrorKind, RecoveryCode, Secret, VaultBackend};
 use strongroom_server::{Config, Plan, Running, Service, admin};
@@ -156,18 +156,6 @@ fn configuration(folder: &Path) -> Config {
     config.listen.address = ([127, 0, 0, 1], 0).into();
     config.database.url = format!("sqlite:{}", folder.join("accounts.sqlite").display());
     config.storage.folder = folder.join("objects");
-    config.plans = vec![Plan {
-        id: PLAN.to_owned(),
-        name: "Home".to_owned(),
-        category: "personal".to_owned(),
-        quota_bytes: QUOTA,
-        price_cents: 0,
-        currency: "EUR".to_owned(),
-        interval: Interval::None,
-        features: Vec::new(),
-        upload_bytes_per_second: None,
-        download_bytes_per_second: None,
-        stripe_price: None,
-    }];
+    config.plans = vec![Plan::free(PLAN, QUOTA)];
     config
 }
